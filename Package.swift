@@ -1,0 +1,107 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target of ours: Swift 6 language mode, and a warning is an error.
+let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
+
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: strict)
+}
+
+let package = Package(
+  name: "safebox",
+  products: [
+    .executable(name: "safebox", targets: ["safebox"]),
+    .executable(name: "Benchmarks", targets: ["Benchmarks"]),
+  ],
+  targets: [
+    // C libraries, from Debian.
+    .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CSecp256k1", pkgConfig: "libsecp256k1", providers: [.apt(["libsecp256k1-dev"])]),
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+    .target(name: "CLinux"),
+
+    // Storey 0: pure values. No I/O, no clock, no Foundation.
+    room("CanonicalJSON"),
+    room("Cryptography", ["COpenSSL", "CSecp256k1"]),
+    room("OpenClaims", ["CanonicalJSON", "Cryptography"]),
+    room("TransparencyLog", ["Cryptography"]),
+    room("Governance", ["CanonicalJSON", "Cryptography", "OpenClaims"]),
+    room("Receipts", ["CanonicalJSON", "Cryptography", "OpenClaims", "TransparencyLog", "Governance"]),
+
+    // Storey 1: machinery.
+    room("Storage", ["CSQLite", "CLinux", "CanonicalJSON", "Cryptography", "TransparencyLog"]),
+    room("HTTPServer", ["CLinux", "Cryptography"]),
+    room("HTTPClient", ["CCurl", "CLinux"]),
+    room("Terminal", ["CLinux"]),
+
+    // Storey 2: what the box does.
+    room("Witness", ["CLinux", "Cryptography", "TransparencyLog", "Storage", "HTTPServer", "HTTPClient"]),
+    room(
+      "Audit", ["CanonicalJSON", "Cryptography", "OpenClaims", "TransparencyLog", "Governance", "Receipts", "Storage"]),
+
+    // Storey 3: composition.
+    room(
+      "BoxService",
+      [
+        "CanonicalJSON", "Cryptography", "OpenClaims", "TransparencyLog", "Governance", "Receipts", "Storage",
+        "HTTPServer", "HTTPClient", "Witness", "Audit", "CLinux",
+      ]),
+    .executableTarget(
+      name: "safebox",
+      dependencies: [
+        "CanonicalJSON", "Cryptography", "OpenClaims", "TransparencyLog", "Governance", "Receipts", "Storage",
+        "HTTPServer", "HTTPClient", "Terminal", "Witness", "Audit", "BoxService", "CLinux",
+      ],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "Benchmarks",
+      dependencies: [
+        "CanonicalJSON", "Cryptography", "OpenClaims", "TransparencyLog", "Governance", "Receipts", "Storage",
+        "HTTPServer", "HTTPClient", "BoxService", "Audit", "CLinux",
+      ],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "SafeboxFuzz",
+      dependencies: [
+        "CanonicalJSON", "Cryptography", "OpenClaims", "TransparencyLog", "Governance", "Receipts", "HTTPServer",
+      ],
+      path: "Fuzz/SafeboxFuzz",
+      swiftSettings: strict),
+
+    // Tests.
+    .target(
+      name: "TestSupport", dependencies: ["CanonicalJSON", "Cryptography"], path: "Tests/TestSupport",
+      swiftSettings: strict),
+    tests("CanonicalJSONTests", ["CanonicalJSON"]),
+    tests("CryptographyTests", ["Cryptography", "CanonicalJSON"]),
+    tests("OpenClaimsTests", ["OpenClaims", "CanonicalJSON", "Cryptography"]),
+    tests("TransparencyLogTests", ["TransparencyLog", "CanonicalJSON", "Cryptography"]),
+    tests("GovernanceTests", ["Governance", "OpenClaims", "CanonicalJSON", "Cryptography"]),
+    tests(
+      "ReceiptsTests",
+      ["Receipts", "Governance", "OpenClaims", "TransparencyLog", "CanonicalJSON", "Cryptography"]),
+    tests("StorageTests", ["Storage", "TransparencyLog", "CanonicalJSON", "Cryptography", "CLinux"]),
+    tests("HTTPServerTests", ["HTTPServer", "Cryptography", "CLinux"]),
+    tests("HTTPClientTests", ["HTTPClient", "CLinux"]),
+    tests("TerminalTests", ["Terminal"]),
+    tests(
+      "WitnessTests",
+      ["Witness", "TransparencyLog", "Cryptography", "CanonicalJSON", "HTTPServer", "HTTPClient", "Storage"]),
+    tests(
+      "AuditTests",
+      ["Audit", "Receipts", "Governance", "OpenClaims", "TransparencyLog", "CanonicalJSON", "Cryptography", "Storage"]),
+    tests(
+      "BoxServiceTests",
+      [
+        "BoxService", "Audit", "Receipts", "Governance", "OpenClaims", "TransparencyLog", "CanonicalJSON",
+        "Cryptography", "Storage", "HTTPServer", "HTTPClient", "Witness",
+      ]),
+    tests("EndToEndTests", ["CanonicalJSON", "Cryptography", "OpenClaims", "CLinux"]),
+  ]
+)

@@ -1,0 +1,2 @@
+/// The Audit room; see docs/architecture.md.
+public enum AuditRoom {}

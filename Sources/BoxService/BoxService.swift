@@ -1,0 +1,2 @@
+/// The BoxService room; see docs/architecture.md.
+public enum BoxServiceRoom {}

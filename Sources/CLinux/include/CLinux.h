@@ -1,0 +1,6 @@
+#pragma once
+// What `import Glibc` leaves out: epoll, eventfd, peer credentials.
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>

@@ -1,0 +1,2 @@
+/// The CanonicalJSON room; see docs/architecture.md.
+public enum CanonicalJSONRoom {}

@@ -1,0 +1,2 @@
+/// The Cryptography room; see docs/architecture.md.
+public enum CryptographyRoom {}

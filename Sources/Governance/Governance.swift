@@ -1,0 +1,2 @@
+/// The Governance room; see docs/architecture.md.
+public enum GovernanceRoom {}

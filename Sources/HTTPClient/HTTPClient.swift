@@ -1,0 +1,2 @@
+/// The HTTPClient room; see docs/architecture.md.
+public enum HTTPClientRoom {}

@@ -1,0 +1,2 @@
+/// The HTTPServer room; see docs/architecture.md.
+public enum HTTPServerRoom {}

@@ -1,0 +1,2 @@
+/// The OpenClaims room; see docs/architecture.md.
+public enum OpenClaimsRoom {}

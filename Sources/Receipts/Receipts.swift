@@ -1,0 +1,2 @@
+/// The Receipts room; see docs/architecture.md.
+public enum ReceiptsRoom {}

@@ -1,0 +1,2 @@
+/// The Storage room; see docs/architecture.md.
+public enum StorageRoom {}

@@ -1,0 +1,2 @@
+/// The Terminal room; see docs/architecture.md.
+public enum TerminalRoom {}

@@ -1,0 +1,2 @@
+/// The TransparencyLog room; see docs/architecture.md.
+public enum TransparencyLogRoom {}

@@ -1,0 +1,2 @@
+/// The Witness room; see docs/architecture.md.
+public enum WitnessRoom {}

@@ -1,0 +1,5 @@
+import Testing
+
+@testable import BoxService
+
+@Suite struct BoxServiceRoomTests {}

@@ -1,0 +1,5 @@
+import Testing
+
+@testable import CanonicalJSON
+
+@Suite struct CanonicalJSONRoomTests {}

@@ -1,0 +1,5 @@
+import Testing
+
+@testable import Governance
+
+@Suite struct GovernanceRoomTests {}

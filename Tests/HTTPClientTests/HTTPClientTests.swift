@@ -1,0 +1,5 @@
+import Testing
+
+@testable import HTTPClient
+
+@Suite struct HTTPClientRoomTests {}

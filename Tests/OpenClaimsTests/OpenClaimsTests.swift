@@ -1,0 +1,5 @@
+import Testing
+
+@testable import OpenClaims
+
+@Suite struct OpenClaimsRoomTests {}

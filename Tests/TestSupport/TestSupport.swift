@@ -1,0 +1,2 @@
+/// Reads conformance vectors and makes scratch directories for tests.
+public enum TestSupportRoom {}

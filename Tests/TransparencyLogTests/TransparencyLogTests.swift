@@ -1,0 +1,5 @@
+import Testing
+
+@testable import TransparencyLog
+
+@Suite struct TransparencyLogRoomTests {}
