@@ -1,7 +1,48 @@
-.PHONY: build test lint
-build:
+# What can be done here; `make help` lists it.
+.DEFAULT_GOAL := build
+.PHONY: help setup build release test lint demo up bench fuzz clean
+
+SOURCES := Package.swift Sources Tests Fuzz
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s %s\n", $$1, $$2 }'
+
+setup: ## install what building, testing and benchmarking need and this machine lacks
+	@scripts/setup build test bench
+
+build: ## build for debugging
+	@scripts/setup build
 	swift build
-test:
-	swift test
-lint:
-	swift format lint --strict --recursive --parallel Package.swift Sources Tests Fuzz
+
+release: ## build the optimised `safebox` with the Swift runtime inside (C libraries stay shared)
+	@scripts/setup build
+	swift build -c release --static-swift-stdlib --product safebox
+
+test: ## run all tests; FILTER=<regular expression> runs some
+	@scripts/setup test
+	scripts/test $(if $(FILTER),--filter '$(FILTER)')
+
+lint: ## check format and shell syntax
+	swift format lint --strict --recursive --parallel $(SOURCES)
+	@for script in .ci/run scripts/*; do case "$$(head -c 20 $$script)" in '#!'*bash*) bash -n $$script || exit 1 ;; esac; done
+
+demo: ## a governed payment from proposal to a receipt that a stranger verifies offline
+	@scripts/setup test
+	scripts/demo
+
+up: ## start the box of the demo and keep it serving on loopback
+	@scripts/setup test
+	scripts/demo --serve
+
+bench: ## measure beside the peers on this machine; docs/benchmarks.md has the method
+	@scripts/setup bench
+	swift build -c release --product Benchmarks
+	.build/release/Benchmarks
+
+fuzz: ## fuzz every parser for a bounded time; SECONDS_EACH=<n> sets it
+	@scripts/setup build
+	swift build -c release --product SafeboxFuzz
+	timeout 900 .build/release/SafeboxFuzz $(SECONDS_EACH)
+
+clean: ## remove everything that was built, the demo and its data
+	rm -rf .build .demo .up
