@@ -1,2 +1,0 @@
-/// The Cryptography room; see docs/architecture.md.
-public enum CryptographyRoom {}
