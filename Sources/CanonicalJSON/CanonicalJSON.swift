@@ -1,2 +1,0 @@
-/// The CanonicalJSON room; see docs/architecture.md.
-public enum CanonicalJSONRoom {}

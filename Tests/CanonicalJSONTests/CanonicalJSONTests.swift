@@ -1,5 +1,0 @@
-import Testing
-
-@testable import CanonicalJSON
-
-@Suite struct CanonicalJSONRoomTests {}

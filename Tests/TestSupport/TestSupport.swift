@@ -1,2 +1,0 @@
-/// Reads conformance vectors and makes scratch directories for tests.
-public enum TestSupportRoom {}
