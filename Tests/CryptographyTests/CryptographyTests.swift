@@ -1,5 +1,30 @@
+import Cryptography
 import Testing
 
-@testable import Cryptography
+@Suite struct P256Tests {
+  @Test func signaturesOfAFreshKeyAreValidForItsMessageOnly() throws {
+    let key = P256.PrivateKey.generate()
+    let signature = try key.sign(Array("message".utf8))
+    #expect(signature.isLowS)
+    #expect(key.publicKey.isValid(signature, for: Array("message".utf8)))
+    #expect(!key.publicKey.isValid(signature, for: Array("massage".utf8)))
+    #expect(!P256.PrivateKey.generate().publicKey.isValid(signature, for: Array("message".utf8)))
+  }
 
-@Suite struct CryptographyRoomTests {}
+  @Test func keysSurviveTheirEncodings() throws {
+    let key = P256.PrivateKey.generate()
+    let der = key.pkcs8DER.withUnsafeBytes { [UInt8]($0) }
+    #expect(try P256.PrivateKey(pkcs8DER: der).publicKey == key.publicKey)
+    #expect(try P256.PrivateKey(pkcs8PEM: key.pkcs8PEM).publicKey == key.publicKey)
+    #expect(try P256.PublicKey(spkiDER: key.publicKey.spkiDER) == key.publicKey)
+  }
+}
+
+@Suite struct Ed25519Tests {
+  @Test func signaturesOfAFreshKeyAreValidForItsMessageOnly() throws {
+    let key = Ed25519.PrivateKey.generate()
+    let signature = try key.sign(Array("message".utf8))
+    #expect(key.publicKey.isValid(signature, for: Array("message".utf8)))
+    #expect(!key.publicKey.isValid(signature, for: Array("massage".utf8)))
+  }
+}
