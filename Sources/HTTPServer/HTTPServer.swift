@@ -1,2 +1,0 @@
-/// The HTTPServer room; see docs/architecture.md.
-public enum HTTPServerRoom {}
