@@ -12,11 +12,11 @@ public struct ObjectReader: Sendable {
     guard case .object(let object) = json else {
       throw FieldError(field: path, expected: "an object", actual: json.summary)
     }
-    self.init(object, path: path)
+    self.init(members: object, path: path)
   }
 
   /// Reads the members of `object`.
-  public init(_ object: JSONObject, path: String = "") {
+  public init(members object: JSONObject, path: String = "") {
     self.path = path
     source = object
     isRead = Array(repeating: false, count: object.count)
