@@ -1,2 +1,0 @@
-/// The TransparencyLog room; see docs/architecture.md.
-public enum TransparencyLogRoom {}
