@@ -42,7 +42,7 @@ bench: ## measure beside the peers on this machine; docs/benchmarks.md has the m
 fuzz: ## fuzz every parser for a bounded time; SECONDS_EACH=<n> sets it
 	@scripts/setup build
 	swift build -c release --product SafeboxFuzz
-	timeout 900 .build/release/SafeboxFuzz $(SECONDS_EACH)
+	timeout 900 .build/release/SafeboxFuzz $(if $(SECONDS_EACH),--seconds $(SECONDS_EACH))
 
 clean: ## remove everything that was built, the demo and its data
 	rm -rf .build .demo .up
