@@ -77,3 +77,78 @@ static inline int copenssl_ec_public_point(int curve, const unsigned char *scala
 
 static inline void copenssl_free(void *memory) { OPENSSL_free(memory); }
 static inline void copenssl_clear_free(void *memory, size_t count) { OPENSSL_clear_free(memory, count); }
+
+/* TLS: the macros, and a socket BIO. */
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+static inline int copenssl_ssl_min_version(SSL_CTX *context, int version) {
+  return (int)SSL_CTX_set_min_proto_version(context, version);
+}
+static inline int copenssl_ssl_add_chain_certificate(SSL_CTX *context, X509 *certificate) {
+  return (int)SSL_CTX_add1_chain_cert(context, certificate);
+}
+static inline int copenssl_ssl_set_groups(SSL_CTX *context, const char *list) {
+  return (int)SSL_CTX_set1_groups_list(context, list);
+}
+static inline int copenssl_ssl_set_server_name(SSL *ssl, const char *name) {
+  return (int)SSL_set_tlsext_host_name(ssl, name);
+}
+/* No compression, renegotiation, tickets or resumption: each is state that outlives a connection. Writes may be partial
+   and repeated from another buffer, as a non-blocking caller does; idle connections give their buffers back. */
+static inline void copenssl_ssl_harden(SSL_CTX *context) {
+  SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET |
+                                   SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_num_tickets(context, 0);
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_read_ahead(context, 1);
+}
+
+/* The library's own socket BIO calls write(2), which kills the process with SIGPIPE when a peer has gone. */
+static inline int copenssl_socket_write(BIO *bio, const char *bytes, int count) {
+  int socket = (int)(intptr_t)BIO_get_data(bio);
+  ssize_t written;
+  do written = send(socket, bytes, (size_t)count, MSG_NOSIGNAL);
+  while (written < 0 && errno == EINTR);
+  BIO_clear_retry_flags(bio);
+  if (written < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) BIO_set_retry_write(bio);
+  return (int)written;
+}
+static inline int copenssl_socket_read(BIO *bio, char *bytes, int count) {
+  int socket = (int)(intptr_t)BIO_get_data(bio);
+  ssize_t received;
+  do received = recv(socket, bytes, (size_t)count, 0);
+  while (received < 0 && errno == EINTR);
+  BIO_clear_retry_flags(bio);
+  if (received < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) BIO_set_retry_read(bio);
+  if (received == 0) BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
+  return (int)received;
+}
+static inline long copenssl_socket_ctrl(BIO *bio, int command, long number, void *pointer) {
+  (void)number;
+  (void)pointer;
+  if (command == BIO_CTRL_EOF) return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0;
+  return command == BIO_CTRL_FLUSH || command == BIO_CTRL_DUP;
+}
+static inline BIO_METHOD *copenssl_socket_method(void) {
+  BIO_METHOD *method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket without SIGPIPE");
+  if (method) {
+    BIO_meth_set_write(method, copenssl_socket_write);
+    BIO_meth_set_read(method, copenssl_socket_read);
+    BIO_meth_set_ctrl(method, copenssl_socket_ctrl);
+  }
+  return method;
+}
+/* Reads and writes the socket, and leaves closing it to its owner. */
+static inline BIO *copenssl_socket_bio(const BIO_METHOD *method, int socket) {
+  BIO *bio = BIO_new(method);
+  if (bio) {
+    BIO_set_data(bio, (void *)(intptr_t)socket);
+    BIO_set_init(bio, 1);
+  }
+  return bio;
+}
