@@ -95,13 +95,4 @@ public struct VerifiedCheckpoint: Sendable, Hashable {
   public let logSignatures: [VerifiedSignature]
   /// Cosignatures of the witnesses that the verifier knows, with their times.
   public let cosignatures: [VerifiedSignature]
-
-  init(
-    checkpoint: Checkpoint, note: SignedNote, logSignatures: [VerifiedSignature], cosignatures: [VerifiedSignature]
-  ) {
-    self.checkpoint = checkpoint
-    self.note = note
-    self.logSignatures = logSignatures
-    self.cosignatures = cosignatures
-  }
 }

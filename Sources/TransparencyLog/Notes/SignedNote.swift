@@ -108,22 +108,12 @@ public struct VerifiedNote: Sendable, Hashable {
   public let note: SignedNote
   /// One for each key that signed, in the order of the lines; never empty.
   public let signatures: [VerifiedSignature]
-
-  init(note: SignedNote, signatures: [VerifiedSignature]) {
-    self.note = note
-    self.signatures = signatures
-  }
 }
 
 /// A signature that was checked, with the key that made it.
 public struct VerifiedSignature: Sendable, Hashable {
   public let key: VerifierKey
   public let signature: NoteSignature
-
-  init(key: VerifierKey, signature: NoteSignature) {
-    self.key = key
-    self.signature = signature
-  }
 
   /// When a cosigner says that it saw the checkpoint, in seconds since 1970; nil for signatures without time.
   public var timestamp: UInt64? {

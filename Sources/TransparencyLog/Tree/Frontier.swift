@@ -44,13 +44,17 @@ public struct Frontier: Sendable, Hashable {
   ) rethrows {
     var hash = leafHash
     var level = 0
+    var kept = hashes.count
     try completing(0, size, hash)
     // Like adding one in binary: every trailing set bit of the size is a subtree that the new leaf completes.
     while (size >> UInt64(level)) & 1 == 1 {
-      hash = MerkleTree.nodeHash(hashes.removeLast(), hash)
+      kept -= 1
+      hash = MerkleTree.nodeHash(hashes[kept], hash)
       level += 1
       try completing(level, size >> UInt64(level), hash)
     }
+    // Only now, so that an observer that throws leaves the frontier as it was.
+    hashes.removeSubrange(kept...)
     hashes.append(hash)
     size += 1
   }

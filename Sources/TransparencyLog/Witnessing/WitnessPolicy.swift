@@ -55,13 +55,6 @@ public struct WitnessPolicy: Sendable {
   /// Nil when no cosignature is asked for: the line `quorum none`, written out.
   public let quorum: Rule?
 
-  init(logs: [Log], witnesses: [Witness], groups: [Group], quorum: Rule?) {
-    self.logs = logs
-    self.witnesses = witnesses
-    self.groups = groups
-    self.quorum = quorum
-  }
-
   /// The policy of a verifier who knows a log but no witness: `quorum none`.
   public static func unwitnessed(_ log: LogKeys) -> WitnessPolicy {
     WitnessPolicy(logs: log.keys.map { Log(key: $0, url: nil) }, witnesses: [], groups: [], quorum: nil)

@@ -1,5 +1,0 @@
-import Testing
-
-@testable import TransparencyLog
-
-@Suite struct TransparencyLogRoomTests {}
