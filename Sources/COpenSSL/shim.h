@@ -59,6 +59,17 @@ static inline EVP_PKEY *copenssl_ec_key(const char *group, const unsigned char *
   return key;
 }
 
+/* A public key on the curve of another key: a third of the time of looking the curve up by name. Refuses points that
+   are not on the curve. */
+static inline EVP_PKEY *copenssl_ec_public_key(EVP_PKEY *curve, const unsigned char *point, size_t point_count) {
+  EVP_PKEY *key = EVP_PKEY_new();
+  if (key && EVP_PKEY_copy_parameters(key, curve) == 1 &&
+      EVP_PKEY_set1_encoded_public_key(key, point, point_count) == 1)
+    return key;
+  EVP_PKEY_free(key);
+  return NULL;
+}
+
 /* The uncompressed point of a big-endian scalar on the curve; 1 on success. */
 static inline int copenssl_ec_public_point(int curve, const unsigned char *scalar, size_t scalar_count,
                                            unsigned char *point, size_t point_count) {
@@ -72,6 +83,24 @@ static inline int copenssl_ec_public_point(int curve, const unsigned char *scala
   BN_clear_free(number);
   EC_POINT_free(product);
   EC_GROUP_free(group);
+  return done;
+}
+
+/* HKDF with SHA-256. In C because a parameter keeps the pointer to its name, and Swift passes names as temporaries. */
+static inline int copenssl_hkdf_sha256(EVP_KDF *hkdf, const void *secret, size_t secret_count, const void *salt,
+                                       size_t salt_count, const void *info, size_t info_count, void *output,
+                                       size_t output_count) {
+  EVP_KDF_CTX *context = EVP_KDF_CTX_new(hkdf);
+  OSSL_PARAM parameters[] = {
+      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)"SHA256", 0),
+      /* The library tells "no key" from "an empty key" by the pointer alone. */
+      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, secret ? (void *)secret : (void *)"", secret_count),
+      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, (void *)salt, salt_count),
+      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, (void *)info, info_count),
+      OSSL_PARAM_construct_end(),
+  };
+  int done = context && EVP_KDF_derive(context, (unsigned char *)output, output_count, parameters) == 1;
+  EVP_KDF_CTX_free(context);
   return done;
 }
 

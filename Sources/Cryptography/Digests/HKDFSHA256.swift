@@ -19,36 +19,13 @@ public enum HKDFSHA256 {
     guard info.count <= maximumInfoCount else {
       throw .wrongLength(of: "HKDF info", expected: "at most \(maximumInfoCount)", actual: info.count)
     }
-    guard let context = EVP_KDF_CTX_new(Algorithms.hkdf) else { throw .libraryFailure("HKDF context") }
-    defer { EVP_KDF_CTX_free(context) }
-    // The library tells "no key" from "an empty key" by the pointer alone.
-    var salt = salt.isEmpty ? [UInt8](repeating: 0, count: 32) : salt
-    var info = info
-    let infoCount = info.count
-    info.append(0)
     return try SecretBytes(count: count) { (output) throws(CryptographyError) in
-      let result = secret.withUnsafeBytes { secret in
-        withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) { empty in
-          salt.withUnsafeMutableBytes { salt in
-            info.withUnsafeMutableBytes { info in
-              "SHA256".withCString { name in
-                var parameters = [
-                  OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, UnsafeMutablePointer(mutating: name), 0),
-                  OSSL_PARAM_construct_octet_string(
-                    OSSL_KDF_PARAM_KEY,
-                    UnsafeMutableRawPointer(mutating: secret.baseAddress) ?? empty.baseAddress, secret.count),
-                  OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, salt.baseAddress, salt.count),
-                  OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info.baseAddress, infoCount),
-                  OSSL_PARAM_construct_end(),
-                ]
-                return EVP_KDF_derive(
-                  context, output.baseAddress?.assumingMemoryBound(to: UInt8.self), output.count, &parameters)
-              }
-            }
-          }
-        }
+      let done = secret.withUnsafeBytes { secret in
+        copenssl_hkdf_sha256(
+          Algorithms.hkdf, secret.baseAddress, secret.count, salt, salt.count, info, info.count, output.baseAddress,
+          output.count)
       }
-      guard result == 1 else { throw .libraryFailure("HKDF derivation") }
+      guard done == 1 else { throw LibraryErrors.clear(.libraryFailure("HKDF derivation")) }
     }
   }
 }

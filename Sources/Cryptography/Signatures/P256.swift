@@ -28,7 +28,7 @@ public enum P256 {
     public init(x963 bytes: [UInt8]) throws(CryptographyError) {
       guard bytes.count == 65 else { throw .wrongLength(of: "P-256 point", expected: "65", actual: bytes.count) }
       guard bytes[0] == 4 else { throw .notCanonical("P-256 point") }
-      guard let decoded = copenssl_ec_key("prime256v1", bytes, bytes.count, nil, 0) else {
+      guard let decoded = copenssl_ec_public_key(Algorithms.p256, bytes, bytes.count) else {
         throw LibraryErrors.clear(.invalidKey("the point is not on P-256"))
       }
       x963 = bytes

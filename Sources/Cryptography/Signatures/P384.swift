@@ -50,7 +50,7 @@ public enum P384 {
     public init(x963 bytes: [UInt8]) throws(CryptographyError) {
       guard bytes.count == 97 else { throw .wrongLength(of: "P-384 point", expected: "97", actual: bytes.count) }
       guard bytes[0] == 4 else { throw .notCanonical("P-384 point") }
-      guard let decoded = copenssl_ec_key("secp384r1", bytes, bytes.count, nil, 0) else {
+      guard let decoded = copenssl_ec_public_key(Algorithms.p384, bytes, bytes.count) else {
         throw LibraryErrors.clear(.invalidKey("the point is not on P-384"))
       }
       x963 = bytes

@@ -19,12 +19,3 @@ import Testing
     #expect(try P256.PublicKey(spkiDER: key.publicKey.spkiDER) == key.publicKey)
   }
 }
-
-@Suite struct Ed25519Tests {
-  @Test func signaturesOfAFreshKeyAreValidForItsMessageOnly() throws {
-    let key = Ed25519.PrivateKey.generate()
-    let signature = try key.sign(Array("message".utf8))
-    #expect(key.publicKey.isValid(signature, for: Array("message".utf8)))
-    #expect(!key.publicKey.isValid(signature, for: Array("massage".utf8)))
-  }
-}
