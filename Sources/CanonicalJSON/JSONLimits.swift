@@ -27,8 +27,10 @@ public struct JSONLimits: Sendable, Hashable {
 
   /// A log entry: 16 KiB, integers only.
   public static let entry = JSONLimits(maxBytes: 16 * 1024, integersOnly: true)
-  /// An OpenClaim: 64 KiB, integers only, noncharacters allowed.
+  /// An OpenClaim under our rules: 64 KiB, integers only.
   public static let claim = JSONLimits(maxBytes: 64 * 1024, integersOnly: true, allowsNoncharacters: true)
+  /// An OpenClaim as others publish them: 64 KiB, any number, noncharacters too.
+  public static let publishedClaim = JSONLimits(maxBytes: 64 * 1024, allowsNoncharacters: true)
   /// Any other document: a request body, a configuration, a receipt.
   public static func document(maxBytes: Int) -> JSONLimits { JSONLimits(maxBytes: maxBytes) }
 }

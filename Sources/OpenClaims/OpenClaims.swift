@@ -1,2 +1,0 @@
-/// The OpenClaims room; see docs/architecture.md.
-public enum OpenClaimsRoom {}

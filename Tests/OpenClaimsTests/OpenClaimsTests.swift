@@ -1,5 +1,0 @@
-import Testing
-
-@testable import OpenClaims
-
-@Suite struct OpenClaimsRoomTests {}
