@@ -14,6 +14,8 @@ public struct HTTPRequest: Sendable {
   public var body: HTTPBody
   /// Who sent it.
   public var peer: Peer
+  /// What TLS proved, when the connection is one.
+  public var channel: SecureChannel?
   /// What the router captured from the path.
   public var parameters: PathParameters
 

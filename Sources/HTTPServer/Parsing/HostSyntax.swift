@@ -3,21 +3,21 @@
 enum HostSyntax {
   /// The host in lower case without port (an IPv6 address without brackets), or nil when malformed.
   static func name(_ text: String) -> String? {
-    let bytes = Array(text.utf8)
-    let name: ArraySlice<UInt8>
-    let rest: ArraySlice<UInt8>
+    let bytes = text.utf8
+    let name: Substring
+    let rest: Substring.UTF8View
     if bytes.first == 0x5B {
       guard let close = bytes.firstIndex(of: 0x5D) else { return nil }
-      name = bytes[1..<close]
-      rest = bytes[(close + 1)...]
-      guard name.contains(ASCII.colon),
-        name.allSatisfy({ ASCII.hexValue($0) != nil || $0 == ASCII.colon || $0 == 0x2E })
+      name = text[bytes.index(after: bytes.startIndex)..<close]
+      rest = text[bytes.index(after: close)...].utf8
+      guard name.utf8.contains(ASCII.colon),
+        name.utf8.allSatisfy({ ASCII.hexValue($0) != nil || $0 == ASCII.colon || $0 == 0x2E })
       else { return nil }
     } else {
       let end = bytes.firstIndex(of: ASCII.colon) ?? bytes.endIndex
-      name = bytes[..<end]
-      rest = bytes[end...]
-      guard !name.isEmpty, name.allSatisfy(isNameByte) else { return nil }
+      name = text[..<end]
+      rest = text[end...].utf8
+      guard !name.isEmpty, name.utf8.allSatisfy(isNameByte) else { return nil }
     }
     if let colon = rest.first {
       let port = rest.dropFirst()
@@ -25,7 +25,8 @@ enum HostSyntax {
         port.reduce(0, { $0 * 10 + Int($1 - ASCII.zero) }) <= 65535
       else { return nil }
     }
-    return String(decoding: name.map(ASCII.lowercased), as: UTF8.self)
+    guard name.utf8.contains(where: { $0 != ASCII.lowercased($0) }) else { return String(name) }
+    return String(decoding: name.utf8.map(ASCII.lowercased), as: UTF8.self)
   }
 
   private static func isNameByte(_ byte: UInt8) -> Bool {

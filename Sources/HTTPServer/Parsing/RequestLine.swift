@@ -15,15 +15,32 @@ struct RequestLine {
       throw .badRequest("The request line does not begin with a method and one space.")
     }
     method = Self.string(bytes, 0, index)
-    let targetStart = index + 1
-    index = targetStart
-    while index < end, ASCII.isTarget(bytes[index]) || Self.isHostBracket(bytes[index]) { index += 1 }
-    guard index > targetStart, index < end, bytes[index] == ASCII.space else {
+    let start = index + 1
+    index = start
+    var mark: Int?
+    var isEncoded = false
+    var hasBracket = false
+    while index < end, ASCII.isTarget(bytes[index]) || Self.isHostBracket(bytes[index]) {
+      switch bytes[index] {
+      case ASCII.questionMark: mark = mark ?? index
+      case ASCII.percent: isEncoded = true
+      case 0x5B, 0x5D: hasBracket = true
+      default: break
+      }
+      index += 1
+    }
+    guard index > start, index < end, bytes[index] == ASCII.space else {
       throw .badRequest("The request target is empty or holds a character that must be percent-encoded.")
     }
-    target = Self.string(bytes, targetStart, index)
+    target = Self.string(bytes, start, index)
     isCurrentVersion = try Self.isCurrentVersion(bytes, index + 1, end)
-    (authority, path, query) = try Self.split(target, method: method)
+    if bytes[start] == ASCII.slash, !isEncoded, !hasBracket, method != "CONNECT" {
+      // The common case, whose parts need no further look.
+      path = mark.map { Self.string(bytes, start, $0) } ?? target
+      query = mark.map { Self.string(bytes, $0 + 1, index) }
+    } else {
+      (authority, path, query) = try Self.split(target, method: method)
+    }
   }
 
   /// `[` and `]` occur only around an IPv6 address in an absolute-form target; `split` refuses them elsewhere.

@@ -32,6 +32,8 @@ public struct Router: HTTPHandler {
   }
 
   private var nodes: [Node] = [Node()]
+  /// The nodes of patterns that are literal text throughout, by that text.
+  private var literals: [String: Int] = [:]
 
   /// Every route in the order of registration; a test can hold an OpenAPI document to it.
   public private(set) var routes: [Route] = []
@@ -71,6 +73,7 @@ public struct Router: HTTPHandler {
     }
     precondition(!nodes[at].endpoints.contains { $0.route.method == method }, "\(method) \(pattern) twice")
     nodes[at].endpoints.append(Endpoint(route: route, names: names, action: action))
+    if names.isEmpty { literals[pattern] = at }
     routes.append(route)
   }
 
@@ -100,7 +103,7 @@ public struct Router: HTTPHandler {
     }
     var request = request
     request.body.limit = limit
-    request.parameters.values = Array(zip(endpoint.names, values).map { (name: $0.0, value: $0.1) })
+    request.parameters.values = zip(endpoint.names, values).map { (name: $0.0, value: $0.1) }
     do {
       return try await endpoint.action(request)
     } catch let problem as Problem {
@@ -140,6 +143,7 @@ public struct Router: HTTPHandler {
   }
 
   private func match(_ request: HTTPRequest, _ values: inout [String]) -> [Endpoint]? {
+    if let node = literals[request.path] { return nodes[node].endpoints }
     guard request.path.utf8.first == ASCII.slash else { return nil }
     return match(request.pathSegments[...], from: 0, &values)
   }

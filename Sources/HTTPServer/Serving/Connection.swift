@@ -1,4 +1,5 @@
 import CLinux
+import Cryptography
 import Glibc
 
 /// One connection: receives requests one after the other, has each answered by a task on this reactor, sends the answers.
@@ -30,6 +31,9 @@ final class Connection: ReactorTarget, @unchecked Sendable {
   private let account: ConnectionLedger.Account
   var limits: HTTPServerConfiguration.Limits { context.configuration.limits }
   var deadlines: HTTPServerConfiguration.Deadlines { context.configuration.deadlines }
+
+  var transport = Transport.plain
+  var channel: SecureChannel?
 
   var phase = Phase.head
   // Receiving.
@@ -76,7 +80,11 @@ final class Connection: ReactorTarget, @unchecked Sendable {
   }
 
   /// Begins to watch the socket.
-  func open() {
+  func open(tls: TLSServerContext?) {
+    if let tls {
+      guard let session = try? TLSConnection(context: tls, fileDescriptor: descriptor) else { return close() }
+      transport = .handshake(session)
+    }
     let events = EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
     guard reactor.add(self, events: events) else { return close() }
     reading.start(reactor.now, deadlines.header)
@@ -141,6 +149,8 @@ final class Connection: ReactorTarget, @unchecked Sendable {
     phase = .lingering
     input = []
     inputStart = 0
+    transport.finish()
+    transport = .plain
     shutdown(descriptor, Int32(SHUT_WR))
     reading.start(reactor.now, deadlines.linger)
     receive()
@@ -152,6 +162,7 @@ final class Connection: ReactorTarget, @unchecked Sendable {
     guard phase != .closed else { return }
     phase = .closed
     reactor.remove(self)
+    transport = .plain
     Glibc.close(descriptor)
     context.ledger.release(account)
     input = []

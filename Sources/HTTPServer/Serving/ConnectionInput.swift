@@ -1,6 +1,3 @@
-import CLinux
-import Glibc
-
 /// Receiving: heads, bodies, the end of the stream.
 extension Connection {
   /// Whether reading may go on. Bounds what is held for a client that sends faster than it is served.
@@ -25,23 +22,36 @@ extension Connection {
   private static let lingerLimit = 1 << 20
 
   func receive() {
+    if case .handshake = transport { guard shakeHands() else { return settle() } }
     while isReadable, wantsBytes {
       let scratch = reactor.scratch
-      let count = recv(descriptor, scratch.baseAddress, scratch.count, 0)
-      if count > 0 {
+      switch transport.receive(descriptor, into: scratch) {
+      case .bytes(let count, let isDrained):
         // A short read has emptied the socket, unless the end of the stream is behind it (epoll(7)).
-        if count < scratch.count, !hungUp { isReadable = false }
+        if isDrained, !hungUp { isReadable = false }
         take(UnsafeRawBufferPointer(rebasing: scratch[..<count]))
-      } else if count == 0 {
+      case .blocked: isReadable = false
+      case .end:
         isReadable = false
         end()
-      } else if errno == EAGAIN {
-        isReadable = false
-      } else if errno != EINTR {
-        return close()
+      case .failed: return close()
       }
     }
     settle()
+  }
+
+  /// Returns whether the handshake is complete.
+  private func shakeHands() -> Bool {
+    guard let isDone = transport.handshake() else {
+      context.counters.malformed.add(1, ordering: .relaxed)
+      close()
+      return false
+    }
+    guard isDone, case .tls(let session) = transport else { return false }
+    channel = SecureChannel(
+      version: session.version, clientCertificateDER: session.peerCertificateDER,
+      binding: session.exportedKeyingMaterial(label: "EXPORTER-Channel-Binding", context: [], count: 32) ?? [])
+    return true
   }
 
   private func take(_ bytes: UnsafeRawBufferPointer) {
@@ -112,7 +122,7 @@ extension Connection {
     isAnswered = false
     phase = .handling
     let body = beginBody(head)
-    let request = HTTPRequest(head: head, body: body, peer: peer)
+    let request = HTTPRequest(head: head, body: body, peer: peer, channel: channel)
     context.counters.requests.add(1, ordering: .relaxed)
     answer(request)
   }
@@ -244,7 +254,8 @@ extension Connection {
 }
 
 extension HTTPRequest {
-  init(head: RequestHead, body: HTTPBody, peer: Peer) {
+  init(head: RequestHead, body: HTTPBody, peer: Peer, channel: SecureChannel?) {
+    self.channel = channel
     method = head.method
     target = head.target
     path = head.path

@@ -1,6 +1,3 @@
-import CLinux
-import Glibc
-
 /// Answering and sending.
 extension Connection {
   /// Whether so much waits to be sent that nothing should be added.
@@ -160,15 +157,7 @@ extension Connection {
     isFlushScheduled = false
     guard phase != .closed else { return }
     let before = output.count
-    let result = output.flush { [descriptor] bytes, more in
-      while true {
-        let flags = Int32(MSG_NOSIGNAL) | (more ? Int32(MSG_MORE) : 0)
-        let count = Glibc.send(descriptor, bytes.baseAddress, bytes.count, flags)
-        if count >= 0 { return count }
-        if errno == EAGAIN { return nil }
-        if errno != EINTR { return -1 }
-      }
-    }
+    let result = output.flush { [transport, descriptor] in transport.send(descriptor, $0, more: $1) }
     switch result {
     case .failed: return close()
     case .empty:

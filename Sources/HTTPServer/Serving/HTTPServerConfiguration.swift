@@ -1,9 +1,13 @@
+import Cryptography
+
 /// Where and within which limits a server works. Every limit has a default that a small machine can bear.
 public struct HTTPServerConfiguration: Sendable {
   /// A place to listen at.
-  public enum Listener: Sendable, Hashable {
+  public enum Listener: Sendable {
     /// A numeric IPv4 or IPv6 address; port 0 takes a free one.
     case tcp(address: String, port: UInt16)
+    /// The same, with TLS ended in this process. The handshake counts against the header deadline.
+    case tls(address: String, port: UInt16, TLSServerContext)
     /// A unix socket, at most 107 bytes of path. A socket that nobody serves any more is replaced; one that is served, or
     /// another kind of file, is not. `mode` is set before the first client can connect.
     case unix(path: String, mode: UInt32)

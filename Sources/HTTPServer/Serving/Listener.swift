@@ -1,20 +1,23 @@
 import CLinux
+import Cryptography
 import Glibc
 
 /// A listening socket. Every reactor watches it through a `ListenerTarget` of its own.
 final class Listener: Sendable {
   let descriptor: Int32
   let address: BoundAddress
+  let tls: TLSServerContext?
   private let file: (device: UInt64, inode: UInt64)?
 
   init(_ listener: HTTPServerConfiguration.Listener) throws(HTTPServerError) {
     switch listener {
     case .tcp(let text, let port):
-      var numeric = linux_address()
-      guard linux_parse_address(text, port, &numeric) == 0 else { throw .badAddress(text) }
-      descriptor = linux_listen_tcp(&numeric, 1024)
-      guard descriptor >= 0 else { throw .system(call: "listen", at: "\(text):\(port)", errno: -descriptor) }
-      address = .tcp(address: text, port: numeric.port)
+      (descriptor, address) = try Self.listen(text, port)
+      tls = nil
+      file = nil
+    case .tls(let text, let port, let context):
+      (descriptor, address) = try Self.listen(text, port)
+      tls = context
       file = nil
     case .unix(let path, let mode):
       guard (1...107).contains(path.utf8.count), !path.utf8.contains(0) else { throw .badPath(path) }
@@ -25,8 +28,19 @@ final class Listener: Sendable {
         throw .system(call: "listen", at: path, errno: -descriptor)
       }
       address = .unix(path: path)
+      tls = nil
       file = Self.identity(path)
     }
+  }
+
+  private static func listen(
+    _ text: String, _ port: UInt16
+  ) throws(HTTPServerError) -> (Int32, BoundAddress) {
+    var numeric = linux_address()
+    guard linux_parse_address(text, port, &numeric) == 0 else { throw .badAddress(text) }
+    let descriptor = linux_listen_tcp(&numeric, 1024)
+    guard descriptor >= 0 else { throw .system(call: "listen", at: "\(text):\(port)", errno: -descriptor) }
+    return (descriptor, .tcp(address: text, port: numeric.port))
   }
 
   /// Stops listening and removes the socket's file, unless it is someone else's by now.
@@ -98,7 +112,9 @@ final class ListenerTarget: ReactorTarget, @unchecked Sendable {
       return refuse(socket, error)
     }
     context.counters.accepted.add(1, ordering: .relaxed)
-    Connection(descriptor: socket, peer: peer, account: account, reactor: reactor, context: context).open()
+    let connection = Connection(
+      descriptor: socket, peer: peer, account: account, reactor: reactor, context: context)
+    connection.open(tls: listener.tls)
   }
 
   private func identify(_ socket: Int32, _ address: inout linux_address) -> (Peer, ConnectionLedger.Account)? {
@@ -129,6 +145,10 @@ final class ListenerTarget: ReactorTarget, @unchecked Sendable {
       case .peer:
         "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
       }
+    guard listener.tls == nil else {
+      Glibc.close(socket)
+      return
+    }
     _ = send(socket, answer.utf8Start, answer.utf8CodeUnitCount, Int32(MSG_NOSIGNAL))
     Glibc.close(socket)
   }
