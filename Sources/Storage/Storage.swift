@@ -1,2 +1,0 @@
-/// The Storage room; see docs/architecture.md.
-public enum StorageRoom {}
