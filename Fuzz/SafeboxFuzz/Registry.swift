@@ -3,5 +3,8 @@ enum Registry {
   static let targets: [FuzzTarget] = [
     JSONTargets.parse,
     JSONTargets.agreement,
+    CryptographyTargets.text,
+    CryptographyTargets.signature,
+    CryptographyTargets.key,
   ]
 }
