@@ -1,5 +1,0 @@
-import Testing
-
-@testable import HTTPClient
-
-@Suite struct HTTPClientRoomTests {}
