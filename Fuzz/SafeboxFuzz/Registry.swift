@@ -3,6 +3,8 @@ enum Registry {
   static let targets: [FuzzTarget] = [
     JSONTargets.parse,
     JSONTargets.agreement,
+    ClaimTargets.parse,
+    ClaimTargets.verify,
     CryptographyTargets.text,
     CryptographyTargets.signature,
     CryptographyTargets.key,
