@@ -8,5 +8,15 @@ enum Registry {
     CryptographyTargets.text,
     CryptographyTargets.signature,
     CryptographyTargets.key,
+    TransparencyLogTargets.note,
+    TransparencyLogTargets.checkpoint,
+    TransparencyLogTargets.verifierKey,
+    TransparencyLogTargets.proof,
+    TransparencyLogTargets.request,
+    TransparencyLogTargets.response,
+    TransparencyLogTargets.policy,
+    TransparencyLogTargets.tilePath,
+    TransparencyLogTargets.bundle,
+    TransparencyLogTargets.merkle,
   ]
 }
