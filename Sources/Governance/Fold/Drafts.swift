@@ -1,0 +1,35 @@
+import CanonicalJSON
+import Cryptography
+
+/// Making the bodies of the next entries. What they say is checked again when they are folded.
+extension BoxState {
+  /// A proposal with box, epoch and policy filled in. For a signer the claim is still missing: the statement is what
+  /// they sign. `expires` is in Unix milliseconds; nil asks for the longest that the policy allows from `now`.
+  public func openStatement(
+    action: Action, proposer: Proposer, salt: [UInt8], expires: Int64?, at now: Int64
+  ) throws(Fault) -> ProposalOpened {
+    guard let constitution else { throw .order(.notCreated(first: .proposalOpened)) }
+    let procedure: Procedure
+    do {
+      procedure = try constitution.procedure(for: action, floors: floors, with: signatures)
+    } catch {
+      throw .statement(.undecidable(error))
+    }
+    let statement = Statement(
+      action: action, box: constitution.box, epoch: constitution.epoch,
+      expires: expires ?? now + procedure.maxExpiry * 1000,
+      nonce: Statement.nonce(proposer: proposer, salt: salt), policy: procedure.digest)
+    return ProposalOpened(statement: statement, proposer: proposer, salt: salt, claim: nil)
+  }
+
+  /// The end of an execution. For an executed change of the constitution the epoch and digest are filled in.
+  public func finishDraft(
+    for id: SHA256Digest, outcome: Outcome, result: JSONObject, at now: Int64
+  ) throws(Refusal) -> ExecutionFinished {
+    guard let status = status(of: id, at: now) else { throw .unknownProposal(id) }
+    guard let proposal = live[id], case .executing = proposal.phase else { throw .notApproved(id, status) }
+    let new = outcome == .executed ? proposal.procedure.effect.constitution : nil
+    return ExecutionFinished(
+      proposal: id, outcome: outcome, result: result, epoch: new?.epoch, constitution: new?.digest)
+  }
+}

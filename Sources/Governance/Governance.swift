@@ -1,2 +1,0 @@
-/// The Governance room; see docs/architecture.md.
-public enum GovernanceRoom {}

@@ -1,0 +1,122 @@
+import CanonicalJSON
+import Cryptography
+
+/// What the fold itself does when an action has been executed.
+public enum Effect: Sendable, Hashable {
+  /// Nothing: the effect is outside, and an executor brings it about.
+  case outside
+  /// A new policy, in a new epoch.
+  case policies(Constitution)
+  /// New signers, in a new epoch, whose approval is needed too.
+  case committees(Constitution)
+  /// Everything new, by the root rule.
+  case recovery(Constitution)
+  /// A break-glass effect no longer lapses.
+  case ratify(SHA256Digest)
+  /// An unknown outcome is settled.
+  case resolve(SHA256Digest, Outcome)
+  case restrain(Restraint.Kind)
+  /// Restraints of this kind end.
+  case release(Restraint.Kind)
+
+  /// The constitution that the effect brings into force.
+  public var constitution: Constitution? {
+    switch self {
+    case .policies(let new), .committees(let new), .recovery(let new): new
+    default: nil
+    }
+  }
+
+  /// Reads the effect of an action, and refuses a change of the constitution that must not happen.
+  init(_ action: Action, under constitution: Constitution, with signatures: SignatureCheck) throws(Undecidable) {
+    if ActionType.constitutional.contains(action.type) {
+      do throws(ConstitutionRefusal) {
+        let new = try constitution.applying(action)
+        try constitution.validateChange(to: new, with: signatures)
+        switch action.type {
+        case ActionType.policySet: self = .policies(new)
+        case ActionType.committeeSet: self = .committees(new)
+        default: self = .recovery(new)
+        }
+      } catch {
+        throw .constitution(error)
+      }
+    } else {
+      do {
+        self = try Self.read(action)
+      } catch {
+        throw .parameters(error)
+      }
+    }
+  }
+
+  private static func read(_ action: Action) throws(FieldError) -> Effect {
+    guard ActionType.folded.contains(action.type) else { return .outside }
+    var reader = ObjectReader(members: action.params, path: "action.params")
+    let effect: Effect
+    switch action.type {
+    case ActionType.ratify: effect = .ratify(try reader.digest("proposal"))
+    case ActionType.resolve:
+      let proposal = try reader.digest("proposal")
+      let text = try reader.string("outcome", maxBytes: 32)
+      guard let outcome = Outcome(rawValue: text), outcome != Outcome.unknown else {
+        throw FieldError(
+          field: reader.pathOf("outcome"), expected: "executed or failed", actual: JSON.string(text).summary)
+      }
+      try note("note", &reader)
+      effect = .resolve(proposal, outcome)
+    case ActionType.revoke:
+      effect = .restrain(.revoke(try reader.name("signer")))
+      try note("reason", &reader)
+    default:
+      try note("reason", &reader)
+      switch action.type {
+      case ActionType.stop: effect = .restrain(.stop)
+      case ActionType.resume: effect = .release(.stop)
+      case ActionType.seal: effect = .restrain(.seal)
+      default: effect = .release(.seal)
+      }
+    }
+    try reader.finish()
+    return effect
+  }
+
+  /// A remark for people: a text, or the commitment to one.
+  private static func note(_ name: String, _ reader: inout ObjectReader) throws(FieldError) {
+    let value = try reader.json(name)
+    if Commitment(json: value) != nil { return }
+    guard let text = value.string, text.utf8.count <= 4096 else {
+      throw FieldError(
+        field: reader.pathOf(name), expected: "a text of at most 4096 bytes, or a commitment", actual: value.summary)
+    }
+  }
+}
+
+/// Power taken away for a time: no executions, no proposals, or one signer's approvals no longer counting.
+public struct Restraint: Sendable, Hashable {
+  public enum Kind: Sendable, Hashable {
+    case stop, seal
+    case revoke(String)
+  }
+
+  /// How long it lasts.
+  public enum Lapse: Sendable, Hashable {
+    /// Until something ends it: `box.resume`, `box.unseal`, the next change of signers.
+    case never
+    /// By break-glass: until this time (Unix milliseconds), unless it is ratified before.
+    case at(Int64)
+  }
+
+  public var kind: Kind
+  /// The proposal that brought it about.
+  public var proposal: SHA256Digest
+  public var lapse: Lapse
+
+  /// Whether it still holds at a time in Unix milliseconds.
+  public func holds(at now: Int64) -> Bool {
+    switch lapse {
+    case .never: true
+    case .at(let end): now < end
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import CanonicalJSON
+
+/// The action types whose effect the fold itself brings about (docs/formats.md section 7).
+public enum ActionType {
+  public static let policySet = "governance.policy.set"
+  public static let committeeSet = "governance.committee.set"
+  public static let recover = "governance.recover"
+  public static let ratify = "governance.ratify"
+  public static let resolve = "execution.resolve"
+  public static let stop = "box.stop"
+  public static let resume = "box.resume"
+  public static let seal = "box.seal"
+  public static let unseal = "box.unseal"
+  public static let revoke = "signer.revoke"
+
+  /// All of them.
+  public static let folded: Set<String> = [
+    policySet, committeeSet, recover, ratify, resolve, stop, resume, seal, unseal, revoke,
+  ]
+
+  /// Types that change the constitution and open a new epoch.
+  public static let constitutional: Set<String> = [policySet, committeeSet, recover]
+
+  /// First words that no other type may use: an executor cannot be hung on a type that looks like governance.
+  static let reservedWords: Set<String> = ["governance", "execution", "box", "signer"]
+
+  /// True for a type that is reserved and does not exist.
+  static func isReserved(_ type: String) -> Bool {
+    guard let word = type.split(separator: ".").first else { return true }
+    return reservedWords.contains(String(word)) && !folded.contains(type)
+  }
+
+  /// What still executes while the box is stopped.
+  static func runsWhileStopped(_ type: String) -> Bool { folded.contains(type) }
+
+  /// What is still accepted while the box is sealed: the ways out, and what only takes more power away.
+  static let acceptedWhileSealed: Set<String> = [unseal, stop, revoke, recover, ratify, resolve]
+}
