@@ -1,5 +1,6 @@
 import Cryptography
 import Glibc
+import TestSupport
 import Testing
 
 /// Two connected, non-blocking stream sockets; closed when released.
@@ -258,23 +259,92 @@ func read(_ connection: TLSConnection, count: Int = 65536) throws -> (TLSConnect
     }
   }
 
-  @Test func certificatesRefuseNamesThatAreNotNames() throws {
-    let key = identity.key
-    for host in ["", "a b", "a..b", "-.\u{0}", "*", "ä.example", String(repeating: "a", count: 64)] {
-      #expect(throws: CryptographyError.self) {
-        _ = try SelfSignedCertificate.make(
-          commonName: "x", dnsNames: [host], privateKey: key, notBefore: 0, notAfter: 1)
-      }
+  /// A client of 2008: TLS 1.2 is the newest that it offers.
+  private var oldHello: [UInt8] {
+    let extensions: [UInt8] =
+      [0, 10, 0, 4, 0, 2, 0, 23] + [0, 13, 0, 4, 0, 2, 4, 3] + [0, 11, 0, 2, 1, 0]
+    let body: [UInt8] =
+      [3, 3] + pattern(32) + [0] + [0, 2, 0xC0, 0x2B] + [1, 0] + [0, UInt8(extensions.count)] + extensions
+    let message: [UInt8] = [1, 0, 0, UInt8(body.count)] + body
+    return [22, 3, 1, 0, UInt8(message.count)] + message
+  }
+
+  @Test func olderVersionsAreSpokenOnlyWhereAllowed() throws {
+    let sockets = try SocketPair()
+    let strict = try TLSConnection(context: serverContext(), fileDescriptor: sockets.server)
+    #expect(send(sockets.client, oldHello, oldHello.count, 0) == oldHello.count)
+    #expect(throws: TLSError.handshake("unsupported protocol")) { _ = try strict.handshake() }
+
+    let others = try SocketPair()
+    let lenient = try TLSConnection(
+      context: serverContext(minimumVersion: .tls12), fileDescriptor: others.server)
+    #expect(send(others.client, oldHello, oldHello.count, 0) == oldHello.count)
+    #expect(try lenient.handshake() == .wantRead)
+    var answer = [UInt8](repeating: 0, count: 8192)
+    #expect(recv(others.client, &answer, answer.count, 0) > 100)
+    #expect(lenient.version == "TLSv1.2")
+  }
+
+  @Test func ciphersWithoutForwardSecrecyAreRefused() throws {
+    var hello = oldHello
+    let position = try #require(hello.firstRange(of: [0xC0, 0x2B])?.lowerBound)
+    for suite: [UInt8] in [[0x00, 0x9C], [0xC0, 0x23], [0x00, 0x2F], [0x00, 0x00]] {
+      hello.replaceSubrange(position..<position + 2, with: suite)
+      let sockets = try SocketPair()
+      let server = try TLSConnection(
+        context: serverContext(minimumVersion: .tls12), fileDescriptor: sockets.server)
+      #expect(send(sockets.client, hello, hello.count, 0) == hello.count)
+      #expect(throws: TLSError.handshake("no shared cipher")) { _ = try server.handshake() }
     }
-    #expect(throws: CryptographyError.self) {
-      _ = try SelfSignedCertificate.make(
-        commonName: "x", ipAddresses: ["127.0.0"], privateKey: key, notBefore: 0, notAfter: 1)
+  }
+
+  @Test func expiredCertificatesAreRefused() throws {
+    let key = P256.PrivateKey.generate()
+    let expired = try SelfSignedCertificate.make(
+      commonName: "localhost", dnsNames: ["localhost"], privateKey: key, notBefore: 0, notAfter: 86400)
+    let sockets = try SocketPair()
+    let server = try TLSConnection(
+      context: TLSServerContext(certificateChainPEM: expired.pem, privateKeyPEM: key.pkcs8PEM),
+      fileDescriptor: sockets.server)
+    let client = try TLSConnection(
+      context: TLSClientContext(authoritiesPEM: expired.pem), fileDescriptor: sockets.client, serverName: "localhost")
+    #expect(throws: TLSError.handshake("certificate has expired")) { try shakeHands(server, client) }
+  }
+
+  @Test func aDeadSocketIsAnError() throws {
+    let server = try TLSConnection(context: serverContext(), fileDescriptor: -1)
+    #expect(throws: TLSError.self) { _ = try server.handshake() }
+    #expect(server.close() == .done)
+    #expect(server.exportedKeyingMaterial(label: "EXPORTER-test", context: [], count: 32) == nil)
+  }
+
+  @Test(.enabled(if: Subprocess.find("openssl") != nil, "the openssl command is absent"))
+  func encryptedKeysAreRefusedWithoutAsking() throws {
+    let tool = try #require(Subprocess.find("openssl"))
+    let encrypted = try Subprocess.run(
+      tool, ["pkcs8", "-topk8", "-passout", "pass:secret"], input: Array(identity.key.pkcs8PEM.utf8))
+    let text = String(decoding: encrypted.output, as: UTF8.self)
+    #expect(text.contains("BEGIN ENCRYPTED PRIVATE KEY"))
+    #expect(throws: TLSError.privateKey("bad password read")) {
+      _ = try TLSServerContext(certificateChainPEM: identity.certificate.pem, privateKeyPEM: text)
     }
-    #expect(throws: CryptographyError.self) {
-      _ = try SelfSignedCertificate.make(commonName: "", privateKey: key, notBefore: 0, notAfter: 1)
+  }
+
+  @Test func applicationProtocolsHaveNames() throws {
+    for names in [[""], [String(repeating: "a", count: 256)]] {
+      #expect(throws: TLSError.self) { _ = try serverContext(protocols: names) }
     }
-    #expect(throws: CryptographyError.self) {
-      _ = try SelfSignedCertificate.make(commonName: "x", privateKey: key, notBefore: 1, notAfter: 1)
+    let sockets = try SocketPair()
+    let server = try TLSConnection(context: serverContext(protocols: []), fileDescriptor: sockets.server)
+    let client = try TLSConnection(
+      context: TLSClientContext(authoritiesPEM: identity.certificate.pem, applicationProtocols: ["h2"]),
+      fileDescriptor: sockets.client, serverName: "localhost")
+    try shakeHands(server, client)
+    #expect(server.applicationProtocol == nil)
+    #expect(throws: TLSError.configuration("no server name")) {
+      _ = try TLSConnection(
+        context: TLSClientContext(authoritiesPEM: identity.certificate.pem), fileDescriptor: sockets.client,
+        serverName: "")
     }
   }
 }
