@@ -86,7 +86,12 @@ let package = Package(
     tests(
       "ReceiptsTests",
       ["Receipts", "Governance", "OpenClaims", "TransparencyLog", "CanonicalJSON", "Cryptography"]),
-    tests("StorageTests", ["Storage", "TransparencyLog", "CanonicalJSON", "Cryptography", "CLinux"]),
+    .executableTarget(
+      name: "StorageFaultProbe", dependencies: ["Storage", "TransparencyLog", "Cryptography"],
+      path: "Tests/StorageFaultProbe", swiftSettings: strict),
+    tests(
+      "StorageTests",
+      ["Storage", "StorageFaultProbe", "TransparencyLog", "CanonicalJSON", "Cryptography", "CLinux"]),
     tests("HTTPServerTests", ["HTTPServer", "Cryptography", "CLinux"]),
     tests("HTTPClientTests", ["HTTPClient", "CLinux"]),
     tests("TerminalTests", ["Terminal"]),

@@ -169,12 +169,15 @@ public final class GroupCommitLog<State, Request: Sendable, Response: Sendable>:
 
   /// Takes no more requests, finishes those that wait, ends the thread, and gives the data directory free.
   public func close() async {
-    queue.close()
-    if !hasThread {
-      while drain(waiting: false) {}
-      finish()
-    }
+    if hasThread { queue.close() } else { closeUnstarted() }
     await finished.wait()
+  }
+
+  /// `close` for a log without a thread.
+  package func closeUnstarted() {
+    queue.close()
+    while drain(waiting: false) {}
+    finish()
   }
 
   private var whyClosed: SubmissionError { stopped.load(ordering: .acquiring) ? .stopped : .closed }

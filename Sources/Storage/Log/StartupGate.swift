@@ -66,7 +66,7 @@ public enum ReadOnlyReason: Error, Sendable, Hashable, CustomStringConvertible {
       "witness \(name) remembers \(remembered) entries, this log has \(local): it is an older copy"
     case .witnessDiverges(let name, let size, let remembered, let local):
       "witness \(name) remembers root \(remembered) at size \(size), this log has \(local): it was forked"
-    case .damaged(let what): "the log is damaged: \(what)"
+    case .damaged(let what): "the log is damaged or cannot be read: \(what)"
     }
   }
 }
