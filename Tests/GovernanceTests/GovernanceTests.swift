@@ -1,5 +1,0 @@
-import Testing
-
-@testable import Governance
-
-@Suite struct GovernanceRoomTests {}
