@@ -59,11 +59,8 @@ enum ClaimTargets {
     do throws(ClaimError) {
       claim = try Claim(parsing: input, limits: .publishedClaim)
     } catch {
-      switch error {
-      case .field(let field): return "field \(field.field.prefix(4))"
-      case .json: return "json"
-      default: return "refused"
-      }
+      // Positions within arrays would make a new behaviour of every index.
+      return String(error.code.prefix { $0 != "[" })
     }
     var wider = JSONLimits.publishedClaim
     wider.maxBytes = .max
@@ -86,10 +83,7 @@ enum ClaimTargets {
     do throws(ClaimError) {
       verified = try ClaimVerifier().verify(claim, at: time, webAuthn: policy)
     } catch {
-      switch error {
-      case .webAuthn(_, let fault): return "passkey \(Mirror(reflecting: fault).children.first?.label ?? "\(fault)")"
-      default: return Mirror(reflecting: error).children.first?.label ?? "\(error)"
-      }
+      return error.code
     }
     let original = signed.first { $0.digest == claim.digest }
     try FuzzTarget.require(original?.signedBytes() == claim.signedBytes(), "a forged claim verifies")

@@ -83,3 +83,29 @@ extension JSONError.Kind: CustomStringConvertible {
     }
   }
 }
+
+extension JSONError.Kind {
+  /// A stable name of the reason, for programs: the name of the case.
+  public var code: String {
+    switch self {
+    case .tooLarge: "tooLarge"
+    case .tooDeep: "tooDeep"
+    case .stringTooLong: "stringTooLong"
+    case .endOfInput: "endOfInput"
+    case .byteOrderMark: "byteOrderMark"
+    case .invalidUTF8: "invalidUTF8"
+    case .unexpected: "unexpected"
+    case .trailingBytes: "trailingBytes"
+    case .trailingComma: "trailingComma"
+    case .controlCharacter: "controlCharacter"
+    case .invalidEscape: "invalidEscape"
+    case .loneSurrogate: "loneSurrogate"
+    case .noncharacter: "noncharacter"
+    case .leadingZero: "leadingZero"
+    case .malformedNumber: "malformedNumber"
+    case .numberOutOfRange: "numberOutOfRange"
+    case .numberNotSafeInteger: "numberNotSafeInteger"
+    case .duplicateKey: "duplicateKey"
+    }
+  }
+}

@@ -47,3 +47,24 @@ extension ClaimError: CustomStringConvertible {
     }
   }
 }
+
+extension ClaimError {
+  /// A stable name of the reason, for programs: the name of the case, and of the case or field within.
+  public var code: String {
+    switch self {
+    case .json(let error): "json \(error.kind.code)"
+    case .field(let error): "field \(error.field)"
+    case .malformedSignature: "malformedSignature"
+    case .invalidSignature: "invalidSignature"
+    case .webAuthn(_, let fault): "webAuthn \(fault.code)"
+    case .unsigned: "unsigned"
+    case .notYetValid: "notYetValid"
+    case .expired: "expired"
+    case .keyNotListed: "keyNotListed"
+    case .alreadySigned: "alreadySigned"
+    case .thresholdOutOfRange: "thresholdOutOfRange"
+    case .belowThreshold: "belowThreshold"
+    case .signing: "signing"
+    }
+  }
+}

@@ -59,6 +59,13 @@ public enum Vectors {
       parsing: bytes(name), limits: JSONLimits(maxBytes: 256 << 20, allowsNoncharacters: true))
   }
 
+  /// A file of Tests/Vectors: vectors of our own, which are always here.
+  public static func own(_ name: String) throws -> JSON {
+    let path = packageRoot + "/Tests/Vectors/" + name
+    guard let data = FileManager.default.contents(atPath: path) else { throw MissingVector(name: path) }
+    return try JSON(parsing: [UInt8](data), limits: JSONLimits(maxBytes: 64 << 20, allowsNoncharacters: true))
+  }
+
   /// The names in a directory of vectors, sorted.
   public static func list(_ name: String) throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: path(name)).sorted()
