@@ -128,6 +128,23 @@ final class ScriptedResolver: NameResolver {
     await #expect(throws: NameResolutionFailure.self) { try await SystemResolver().addresses(of: "-.invalid") }
   }
 
+  /// The first gate alone: nothing is begun that the socket's gate would have to stop.
+  @Test func theGuardRefusesBeforeAnythingIsBegun() async throws {
+    func addresses(_ url: String, unixSocketPath: String? = nil) async throws -> [IPAddress] {
+      try await EgressGuard.addresses(
+        for: HTTPURL(url), request: HTTPClientRequest(url: url, unixSocketPath: unixSocketPath),
+        policy: .publicInternet, resolver: ScriptedResolver(["93.184.216.34", "2606:4700::1111"]),
+        deadline: .now.advanced(by: .seconds(10)))
+    }
+    await #expect(throws: HTTPClientErrorKind.self) { try await addresses("http://127.0.0.1/") }
+    await #expect(throws: HTTPClientErrorKind.self) { try await addresses("http://[::1]/") }
+    await #expect(throws: HTTPClientErrorKind.self) { try await addresses("http://a/", unixSocketPath: "/run/x") }
+    let answers = try await addresses("http://example.com/")
+    #expect(answers.map(\.description) == ["93.184.216.34", "2606:4700::1111"])
+    let literal = try await addresses("http://8.8.8.8/")
+    #expect(literal.isEmpty)
+  }
+
   /// The second gate alone: even if the first were passed, libcurl may not open the socket.
   @Test(arguments: ["http://127.0.0.1", "http://pinned.test"])
   func theSocketIsRefusedWhereverTheURLWasAccepted(_ base: String) async throws {

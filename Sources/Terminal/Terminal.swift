@@ -1,2 +1,0 @@
-/// The Terminal room; see docs/architecture.md.
-public enum TerminalRoom {}
