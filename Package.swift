@@ -41,7 +41,9 @@ let package = Package(
     room("Terminal", ["CLinux"]),
 
     // Storey 2: what the box does.
-    room("Witness", ["CLinux", "Cryptography", "TransparencyLog", "Storage", "HTTPServer", "HTTPClient"]),
+    room(
+      "Witness",
+      ["CLinux", "CanonicalJSON", "Cryptography", "TransparencyLog", "Storage", "HTTPServer", "HTTPClient"]),
     room(
       "Audit", ["CanonicalJSON", "Cryptography", "OpenClaims", "TransparencyLog", "Governance", "Receipts", "Storage"]),
 

@@ -1,2 +1,0 @@
-/// The Witness room; see docs/architecture.md.
-public enum WitnessRoom {}

@@ -1,5 +1,0 @@
-import Testing
-
-@testable import Witness
-
-@Suite struct WitnessRoomTests {}
