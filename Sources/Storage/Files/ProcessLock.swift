@@ -41,7 +41,11 @@ public final class ProcessLock: Sendable {
     descriptor = file
   }
 
-  deinit { close(descriptor) }
+  deinit {
+    // Not by closing alone: a child that another thread is just starting holds the same open file until its exec.
+    flock(descriptor, LOCK_UN)
+    close(descriptor)
+  }
 
   private static func holder(in file: Int32) -> Int32? {
     var bytes = [UInt8](repeating: 0, count: 16)
