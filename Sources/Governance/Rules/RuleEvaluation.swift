@@ -21,6 +21,8 @@ public enum Spending: Sendable {
   case ledger(Ledger)
   /// Nothing, and budgets and counts are taken as kept; for a receipt, which says that it did not check them.
   case assumedWithin
+  /// Nothing, and budgets and counts are taken as used up: what is satisfied even so rests on none of them.
+  case assumedExhausted
 }
 
 extension Rule {
@@ -66,9 +68,14 @@ extension Rule {
     var missing: [Missing] = []
     for check in checks {
       if let failure = check.failure(for: ballot.action) { return .impossible(.check(failure)) }
-      guard let meter = check.meter, case .ledger(let ledger) = ballot.spending else { continue }
+      guard let meter = check.meter else { continue }
       let amount = meter.amount(of: ballot.action)
-      let spent = ledger.spent(meter, at: now)
+      let spent: Int64
+      switch ballot.spending {
+      case .ledger(let ledger): spent = ledger.spent(meter, at: now)
+      case .assumedWithin: continue
+      case .assumedExhausted: spent = .max
+      }
       // Both are at most 2^53-1 times the number of executions; the ledger saturates, and this must not trap.
       let (total, overflow) = spent.addingReportingOverflow(amount)
       if overflow || total > meter.limit { missing.append(.room(meter, spent: spent, amount: amount)) }

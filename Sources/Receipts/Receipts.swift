@@ -1,2 +1,0 @@
-/// The Receipts room; see docs/architecture.md.
-public enum ReceiptsRoom {}

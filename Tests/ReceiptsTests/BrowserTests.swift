@@ -1,0 +1,99 @@
+import CanonicalJSON
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Receipts
+
+/// The page and this package are two implementations of one document: they must say the same of every receipt, step by
+/// step, code by code, word by word.
+@Suite struct BrowserTests {
+  static let page = Vectors.packageRoot + "/web/verify.html"
+  static let scripts = Vectors.packageRoot + "/Tests/Browser"
+  static let node = Subprocess.find("node", "nodejs")
+  static let chromium = Subprocess.find("chromium", "chromium-browser", "google-chrome")
+
+  struct Case {
+    let name: String
+    let key: String
+    let bytes: [UInt8]
+  }
+
+  /// Every story, expected from its own box and from any, and every mutation.
+  static var cases: [Case] {
+    ToldStory.all.map { Case(name: $0.name, key: $0.key, bytes: $0.bytes) }
+      + ToldStory.all.map { Case(name: $0.name, key: "", bytes: $0.bytes) }
+      + MutationTests.all.map { Case(name: $0.code, key: $0.key, bytes: $0.bytes) }
+  }
+
+  /// Runs a driver over the cases and holds what the page says against what this package says.
+  private func compare(_ driver: String, _ arguments: [String]) throws {
+    let directory = try TemporaryDirectory()
+    let cases = Self.cases
+    var list: [JSON] = []
+    for (number, item) in cases.enumerated() {
+      let file = try directory.write(item.bytes, to: "\(number).json")
+      list.append(["file": .string(file), "key": .string(item.key)])
+    }
+    let listing = try directory.write(JSON.array(list).canonicalBytes(), to: "cases.json")
+    let node = try #require(Self.node)
+    let run = try Subprocess.run(node, ["\(Self.scripts)/\(driver)"] + arguments + [Self.page, listing])
+    try #require(run.status == 0, "\(run.errors)")
+    let results = try JSON(parsing: run.output, limits: .document(maxBytes: 64 << 20)).array ?? []
+    try #require(results.count == cases.count)
+    for (item, page) in zip(cases, results) {
+      let expected = item.key.isEmpty ? ExpectedBox.anyBox : try ExpectedBox(parsing: item.key)
+      let report = ReceiptVerifier(expecting: expected).verify(item.bytes)
+      let steps = report.steps.map { step -> JSON in
+        [
+          "id": .string(step.id.rawValue), "state": .string(step.outcome.name),
+          "code": .string(step.outcome.failure?.code ?? ""),
+        ]
+      }
+      #expect(page["verdict"] == .string(report.verdict.rawValue), "\(item.name)")
+      #expect(page["steps"] == .array(steps), "\(item.name)")
+      let told = (page["explanation"]?.array ?? []).compactMap { $0["text"]?.string }
+      let ours = report.explanation.lines.map { driver.contains("chromium") ? visible($0.text) : $0.text }
+      #expect(told == ours, "\(item.name)")
+    }
+  }
+
+  /// What the page makes of the characters that the stories hide in their texts.
+  private func visible(_ text: String) -> String {
+    var result = ""
+    for scalar in text.unicodeScalars {
+      switch scalar.properties.generalCategory {
+      case .control, .format: result += "\u{27E8}U+\(String(scalar.value, radix: 16, uppercase: true))\u{27E9}"
+      default: result.unicodeScalars.append(scalar)
+      }
+    }
+    return result
+  }
+
+  @Test(.enabled(if: node != nil, "node is not installed")) func scriptAgrees() throws {
+    try compare("run-in-node.mjs", [])
+  }
+
+  @Test(.enabled(if: node != nil && chromium != nil, "chromium is not installed")) func pageAgrees() throws {
+    try compare("run-in-chromium.mjs", [try #require(Self.chromium)])
+  }
+
+  /// The shipped file is what its readable parts make, and its policy names the hashes of its own script and style.
+  @Test func pageIsBuiltFromItsParts() throws {
+    let run = try Subprocess.run("/bin/bash", [Vectors.packageRoot + "/scripts/build-verifier", "--check"])
+    #expect(run.status == 0, "\(run.errors)")
+  }
+
+  /// Nothing in the file could load or send anything, and untrusted text has no way to become markup.
+  @Test func pageHasNoWayOut() throws {
+    let text = try String(contentsOfFile: Self.page, encoding: .utf8)
+    #expect(text.contains("default-src 'none'; script-src 'sha256-"))
+    let forbidden = [
+      "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "fetch(", "XMLHttpRequest",
+      "WebSocket",
+      "import(", "localStorage", "Date.now", "new Date()", "performance.", "setTimeout", "unsafe-inline", "src=\"",
+      "href=",
+    ]
+    for word in forbidden { #expect(!text.contains(word), "\(word)") }
+  }
+}

@@ -1,0 +1,32 @@
+import Testing
+
+@testable import Receipts
+
+/// A story's receipt, with the key of its box.
+struct ToldStory: Sendable, CustomStringConvertible {
+  let name: String
+  let key: String
+  let bytes: [UInt8]
+
+  var description: String { name }
+
+  static let all: [ToldStory] = {
+    do {
+      return try Stories.all().map { name, story in
+        ToldStory(name: name, key: try story.box().es256Text, bytes: try story.receiptBytes())
+      }
+    } catch {
+      Issue.record("a story cannot be told: \(error)")
+      return []
+    }
+  }()
+}
+
+@Suite struct StoryTests {
+  @Test(arguments: ToldStory.all) func isAccepted(_ story: ToldStory) throws {
+    let report = ReceiptVerifier(expecting: try ExpectedBox(parsing: story.key)).verify(story.bytes)
+    #expect(report.failures == [])
+    #expect(report.steps.map(\.id) == StepID.allCases)
+    #expect(report.explanation.lines.count >= 5)
+  }
+}
