@@ -1,2 +1,0 @@
-/// The Audit room; see docs/architecture.md.
-public enum AuditRoom {}

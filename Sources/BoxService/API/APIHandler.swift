@@ -1,0 +1,78 @@
+import CanonicalJSON
+import HTTPServer
+
+/// The API listener's handler: finds the endpoint, checks the token, and turns whatever an endpoint throws into a problem.
+struct APIHandler: HTTPHandler {
+  private let router: Router
+
+  /// - Parameter clients: asked at every request, so that a removed client is locked out at once.
+  init(endpoints: [Endpoint], clients: @escaping @Sendable () -> APIClients) {
+    var router = Router()
+    for endpoint in endpoints {
+      router.on(endpoint.method, endpoint.path, bodyLimit: endpoint.bodyLimit) { request in
+        do {
+          let client = try Self.authenticate(request, for: endpoint.access, among: clients)
+          return try await endpoint.handler(Call(request: request, client: client))
+        } catch let problem as Problem {
+          return problem.response
+        } catch {
+          return Problem.of(error).response
+        }
+      }
+    }
+    self.router = router
+  }
+
+  var routes: [(method: String, pattern: String)] { router.routes }
+
+  func respond(to request: HTTPRequest) async -> HTTPResponse { await router.respond(to: request) }
+
+  private static func authenticate(
+    _ request: HTTPRequest, for access: Endpoint.Access, among clients: @Sendable () -> APIClients
+  ) throws(Problem) -> APIClient? {
+    let values = request.headers.all("authorization")
+    guard !values.isEmpty else {
+      if case .open = access { return nil }
+      throw unauthorized("send `Authorization: Bearer <token>`; `safebox client add` makes a token")
+    }
+    guard values.count == 1, values[0].utf8.count <= 256, values[0].hasPrefix("Bearer "),
+      let client = clients().client(presenting: String(values[0].dropFirst(7)))
+    else {
+      throw unauthorized("the token is not one of this box's")
+    }
+    if case .scope(let scope) = access, !client.scopes.contains(scope) {
+      throw Problem(
+        status: 403, code: "scope_missing", detail: "client \(client.name) lacks the scope \(scope.rawValue)")
+    }
+    return client
+  }
+
+  private static func unauthorized(_ detail: String) -> Problem {
+    var problem = Problem(status: 401, code: "unauthorized", detail: detail)
+    problem.headers = ["WWW-Authenticate": "Bearer"]
+    return problem
+  }
+}
+
+extension Problem {
+  /// An input error names the field; anything else is ours and says no more than that.
+  static func of(_ error: any Error) -> Problem {
+    switch error {
+    case let error as FieldError:
+      return Problem(status: 422, code: "invalid_field", detail: "\(error)")
+        .with("field", .string(error.field))
+    case let error as JSONError:
+      return Problem(status: 400, code: "invalid_json", detail: "\(error)")
+    default:
+      return Problem(status: 500, code: "internal", detail: "the box could not answer; see its log")
+    }
+  }
+
+  func with(_ name: String, _ value: JSON) -> Problem { with(name, encodedJSON: value.canonicalString()) }
+}
+
+extension HTTPResponse {
+  static func json(_ value: JSON, status: Int = 200) -> HTTPResponse {
+    .json(value.canonicalBytes(), status: status)
+  }
+}

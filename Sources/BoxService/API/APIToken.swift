@@ -1,0 +1,108 @@
+import CanonicalJSON
+import Cryptography
+
+/// What a client may do. Scopes open doors to reading and to handing in; they decide nothing: decisions need signatures.
+public enum Scope: String, Sendable, Hashable, CaseIterable {
+  /// Read proposals, entries, policies, receipts and events.
+  case read
+  /// Open proposals in the client's own name.
+  case propose
+  /// Hand in signed approvals, objections and withdrawals.
+  case vote
+  /// Read the private values behind commitments.
+  case openings
+}
+
+/// One client of the API. Only a digest of its secret is kept.
+public struct APIClient: Sendable, Hashable {
+  public var name: String
+  public var scopes: Set<Scope>
+  /// SHA-256 of the token's text. The secret is 32 random bytes, so a plain digest cannot be searched.
+  public var tokenDigest: SHA256Digest
+
+  /// Makes a client and the token to hand to it. The token's text is `sbx_<name>_<43 characters>` and is not kept.
+  public static func make(name: String, scopes: Set<Scope>, secret: [UInt8]) -> (client: APIClient, token: String) {
+    let token = "sbx_\(name)_\(Base64.encodeURL(secret))"
+    return (APIClient(name: name, scopes: scopes, tokenDigest: SHA256.hash(Array(token.utf8))), token)
+  }
+}
+
+/// The clients that the box knows, as in `clients.json`.
+public struct APIClients: Sendable {
+  public private(set) var clients: [APIClient]
+
+  public init(_ clients: [APIClient] = []) { self.clients = clients }
+
+  /// Reads `clients.json`; at most 1 MiB and 1,024 clients.
+  public init(parsing bytes: [UInt8]) throws {
+    let json = try JSON(parsing: bytes, limits: .document(maxBytes: 1 << 20))
+    var reader = try ObjectReader(json)
+    let format = try reader.string("format", maxBytes: 64)
+    guard format == "safebox-clients/v1" else {
+      throw FieldError(field: "format", expected: "safebox-clients/v1", actual: format)
+    }
+    let entries = try reader.array("clients", maxCount: 1024)
+    try reader.finish()
+    clients = []
+    for (index, entry) in entries.enumerated() {
+      let path = "clients[\(index)]"
+      var client = try ObjectReader(entry, path: path)
+      let name = try client.string("name", maxBytes: 64)
+      let digest = try client.string("token", maxBytes: 64)
+      let scopes = try client.array("scopes", maxCount: Scope.allCases.count)
+      try client.finish()
+      guard let tokenDigest = SHA256Digest(hex: digest) else {
+        throw FieldError(field: "\(path).token", expected: "64 lower-case hexadecimal digits", actual: digest)
+      }
+      var set: Set<Scope> = []
+      for (position, value) in scopes.enumerated() {
+        guard let text = value.string, let scope = Scope(rawValue: text) else {
+          throw FieldError(
+            field: "\(path).scopes[\(position)]", expected: "one of \(Scope.allCases.map(\.rawValue))",
+            actual: value.canonicalString())
+        }
+        set.insert(scope)
+      }
+      try add(APIClient(name: name, scopes: set, tokenDigest: tokenDigest))
+    }
+  }
+
+  /// Adds a client; its name must be new.
+  public mutating func add(_ client: APIClient) throws(FieldError) {
+    guard !client.name.isEmpty, client.name.utf8.count <= 64,
+      client.name.utf8.allSatisfy({ (97...122).contains($0) || (48...57).contains($0) || $0 == 45 || $0 == 46 })
+    else {
+      throw FieldError(field: "name", expected: "1-64 characters of a-z 0-9 . -", actual: client.name)
+    }
+    guard !clients.contains(where: { $0.name == client.name }) else {
+      throw FieldError(field: "name", expected: "a name that is not taken", actual: client.name)
+    }
+    clients.append(client)
+  }
+
+  /// Removes a client by name; false where there was none.
+  public mutating func remove(_ name: String) -> Bool {
+    let count = clients.count
+    clients.removeAll { $0.name == name }
+    return clients.count < count
+  }
+
+  /// The client whose token this is. Every client is compared, in constant time, so that timing names nobody.
+  public func client(presenting token: String) -> APIClient? {
+    let digest = SHA256.hash(Array(token.utf8)).bytes
+    var found: APIClient?
+    for client in clients where ConstantTime.equal(client.tokenDigest.bytes, digest) { found = client }
+    return found
+  }
+
+  /// The bytes that `init(parsing:)` reads.
+  public var bytes: [UInt8] {
+    let list: [JSON] = clients.map { client in
+      [
+        "name": .string(client.name), "token": .string(client.tokenDigest.hex),
+        "scopes": .array(client.scopes.map(\.rawValue).sorted().map { .string($0) }),
+      ]
+    }
+    return JSON.object(["format": "safebox-clients/v1", "clients": .array(list)]).canonicalBytes() + [10]
+  }
+}

@@ -1,2 +1,0 @@
-/// The BoxService room; see docs/architecture.md.
-public enum BoxServiceRoom {}

@@ -1,0 +1,146 @@
+import CanonicalJSON
+
+/// `box.json` in the data directory: where the box listens. It governs nothing; what governs is in the log.
+///
+/// Unknown members are refused, so that a misspelt name cannot silently leave a default in place.
+public struct BoxConfiguration: Sendable, Hashable {
+  /// Where a listener binds.
+  public enum Listener: Sendable, Hashable {
+    /// An IP address and a port; port 0 lets the kernel choose.
+    case tcp(address: String, port: Int)
+    /// A unix socket path.
+    case unix(path: String)
+
+    /// `127.0.0.1:8470`, `[::1]:8470` or `unix:/path`.
+    public init(parsing text: String, field: String) throws(FieldError) {
+      if text.hasPrefix("unix:") {
+        let path = String(text.dropFirst(5))
+        guard path.hasPrefix("/"), path.utf8.count < 108 else {
+          throw FieldError(field: field, expected: "unix: and an absolute path under 108 bytes", actual: text)
+        }
+        self = .unix(path: path)
+        return
+      }
+      guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+        (0...65535).contains(port)
+      else {
+        throw FieldError(field: field, expected: "ADDRESS:PORT or unix:PATH", actual: text)
+      }
+      var address = String(text[..<colon])
+      if address.hasPrefix("["), address.hasSuffix("]") { address = String(address.dropFirst().dropLast()) }
+      guard !address.isEmpty else {
+        throw FieldError(field: field, expected: "ADDRESS:PORT or unix:PATH", actual: text)
+      }
+      self = .tcp(address: address, port: port)
+    }
+
+    /// The text that `init(parsing:field:)` reads.
+    public var text: String {
+      switch self {
+      case .tcp(let address, let port): address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)"
+      case .unix(let path): "unix:\(path)"
+      }
+    }
+
+    /// Whether only this machine can reach the listener.
+    public var isLoopback: Bool {
+      switch self {
+      case .tcp(let address, _): address == "::1" || address == "localhost" || address.hasPrefix("127.")
+      case .unix: true
+      }
+    }
+  }
+
+  /// Paths of a PEM certificate chain and its private key.
+  public struct TLSFiles: Sendable, Hashable {
+    public var certificate: String
+    public var privateKey: String
+  }
+
+  /// The API listener. Loopback unless the operator says otherwise.
+  public var listen: Listener
+  /// The listener for `/healthz`, `/readyz` and `/metrics`.
+  public var admin: Listener
+  /// TLS for the API listener. Demanded when it is not loopback.
+  public var tls: TLSFiles?
+  /// The witness policy (C2SP tlog-policy text), or `nil` for none: then nothing proves a single view.
+  public var witnessPolicy: String?
+  /// Page with which a signer's passkey may sign: relying-party id and origins.
+  public var webAuthn: WebAuthnSettings?
+
+  public struct WebAuthnSettings: Sendable, Hashable {
+    public var relyingParty: String
+    public var origins: [String]
+  }
+
+  public init(
+    listen: Listener = .tcp(address: "127.0.0.1", port: 8470),
+    admin: Listener = .tcp(address: "127.0.0.1", port: 8471),
+    tls: TLSFiles? = nil, witnessPolicy: String? = nil, webAuthn: WebAuthnSettings? = nil
+  ) {
+    self.listen = listen
+    self.admin = admin
+    self.tls = tls
+    self.witnessPolicy = witnessPolicy
+    self.webAuthn = webAuthn
+  }
+
+  /// Reads `box.json`; at most 64 KiB.
+  public init(parsing bytes: [UInt8]) throws {
+    let json = try JSON(parsing: bytes, limits: .document(maxBytes: 65536))
+    var reader = try ObjectReader(json)
+    let version = try reader.string("format", maxBytes: 64)
+    guard version == "safebox-config/v1" else {
+      throw FieldError(field: "format", expected: "safebox-config/v1", actual: version)
+    }
+    listen = try Listener(parsing: try reader.string("listen"), field: "listen")
+    admin = try Listener(parsing: try reader.string("admin"), field: "admin")
+    if var files = try reader.optionalObject("tls") {
+      tls = TLSFiles(certificate: try files.string("certificate"), privateKey: try files.string("privateKey"))
+      try files.finish()
+    } else {
+      tls = nil
+    }
+    witnessPolicy = try reader.optionalString("witnessPolicy", maxBytes: 32768)
+    if var settings = try reader.optionalObject("webAuthn") {
+      let relyingParty = try settings.string("relyingParty", maxBytes: 253)
+      let origins = try settings.array("origins", maxCount: 16)
+      webAuthn = WebAuthnSettings(
+        relyingParty: relyingParty,
+        origins: try origins.enumerated().map { index, value throws(FieldError) in
+          guard let text = value.string else {
+            throw FieldError(field: "webAuthn.origins[\(index)]", expected: "a string", actual: "\(value)")
+          }
+          return text
+        })
+      try settings.finish()
+    } else {
+      webAuthn = nil
+    }
+    try reader.finish()
+    if !listen.isLoopback && tls == nil {
+      throw FieldError(
+        field: "tls", expected: "certificate and privateKey, because `listen` is not loopback", actual: "nothing")
+    }
+    if !admin.isLoopback {
+      throw FieldError(field: "admin", expected: "a loopback address or a unix socket", actual: admin.text)
+    }
+  }
+
+  /// The bytes that `init(parsing:)` reads.
+  public var bytes: [UInt8] {
+    var object: JSONObject = [
+      "format": "safebox-config/v1", "listen": .string(listen.text), "admin": .string(admin.text),
+    ]
+    if let tls {
+      object["tls"] = ["certificate": .string(tls.certificate), "privateKey": .string(tls.privateKey)]
+    }
+    if let witnessPolicy { object["witnessPolicy"] = .string(witnessPolicy) }
+    if let webAuthn {
+      object["webAuthn"] = [
+        "relyingParty": .string(webAuthn.relyingParty), "origins": .array(webAuthn.origins.map { .string($0) }),
+      ]
+    }
+    return JSON.object(object).canonicalBytes() + [10]
+  }
+}

@@ -1,0 +1,154 @@
+import CanonicalJSON
+import Cryptography
+import Governance
+import HTTPClient
+
+/// `http.request`: one HTTP request to one URL.
+///
+/// The request carries `Idempotency-Key: <action digest>`. Redirects are not followed: the URL that was approved is the
+/// URL that is called. An answer below 400 is `executed`, another is `failed`; no complete answer to a request that may
+/// have left is `unknown`.
+public struct HTTPRequestExecutor: ActionExecutor {
+  public static let maxURLBytes = 2048
+  public static let maxBodyBytes = 1 << 20
+  public static let maxHeaders = 32
+  public static let maxResponseBytes = 4 << 20
+  static let methods: Set<String> = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+
+  private let client: HTTPClient
+  private let salt: @Sendable () -> [UInt8]
+
+  public init(client: HTTPClient, salt: @escaping @Sendable () -> [UInt8]) {
+    self.client = client
+    self.salt = salt
+  }
+
+  public var type: String { "http.request" }
+  public var privateParams: Set<String> { ["headers", "body"] }
+
+  public func validate(params: JSON) throws(FieldError) {
+    _ = try Request(params: params)
+  }
+
+  public func execute(_ order: ExecutionOrder) async -> ExecutionOutcome {
+    await send(order)
+  }
+
+  /// The first attempt may have reached the peer. It is repeated only where the approved action says that the peer
+  /// treats a repetition under one idempotency key as one request.
+  public func reconcile(_ order: ExecutionOrder) async -> ExecutionOutcome {
+    guard order.params["idempotent"]?.bool == true else {
+      return .unknown(result: ["reason": "the box stopped while the request was under way"])
+    }
+    return await send(order)
+  }
+
+  /// The params of `http.request`; committed members are accepted unopened when validating.
+  struct Request {
+    var method: String
+    var url: String
+    var headers: [(name: String, value: String)] = []
+    var body: [UInt8]?
+    var isJSON = false
+    var timeout: Int64
+
+    init(params: JSON) throws(FieldError) {
+      var reader = try ObjectReader(params, path: "action.params")
+      method = try reader.string("method", maxBytes: 16)
+      guard HTTPRequestExecutor.methods.contains(method) else {
+        throw FieldError(
+          field: "action.params.method", expected: "one of \(HTTPRequestExecutor.methods.sorted())", actual: method)
+      }
+      url = try reader.string("url", maxBytes: HTTPRequestExecutor.maxURLBytes)
+      guard url.hasPrefix("https://") || url.hasPrefix("http://") else {
+        throw FieldError(field: "action.params.url", expected: "an http or https URL", actual: url)
+      }
+      timeout = try reader.optionalInteger("timeout", in: 1...300) ?? 30
+      _ = try reader.optionalBool("idempotent")
+      if let value = try reader.optionalJSON("headers"), Commitment(value) == nil {
+        guard let object = value.object, object.count <= HTTPRequestExecutor.maxHeaders else {
+          throw FieldError(
+            field: "action.params.headers", expected: "an object of at most \(HTTPRequestExecutor.maxHeaders) strings",
+            actual: value.canonicalString())
+        }
+        for (name, member) in object {
+          let field = "action.params.headers.\(name)"
+          guard let text = member.string, text.utf8.count <= 8192, Request.isFieldValue(text) else {
+            throw FieldError(field: field, expected: "a header value without control characters", actual: "\(member)")
+          }
+          guard Request.isToken(name) else {
+            throw FieldError(field: field, expected: "a header name", actual: name)
+          }
+          guard !Request.ownHeaders.contains(name.lowercased()) else {
+            throw FieldError(field: field, expected: "a header that the box does not set itself", actual: name)
+          }
+          headers.append((name, text))
+        }
+      }
+      if let value = try reader.optionalJSON("body"), Commitment(value) == nil {
+        if let text = value.string {
+          body = Array(text.utf8)
+        } else {
+          body = value.canonicalBytes()
+          isJSON = true
+        }
+        guard (body ?? []).count <= HTTPRequestExecutor.maxBodyBytes else {
+          throw FieldError(
+            field: "action.params.body", expected: "at most \(HTTPRequestExecutor.maxBodyBytes) bytes",
+            actual: "\((body ?? []).count) bytes")
+        }
+      }
+      try reader.finish()
+    }
+
+    /// What the box or the HTTP client decides; a caller that set them could smuggle a second request.
+    static let ownHeaders: Set<String> = [
+      "host", "content-length", "transfer-encoding", "connection", "idempotency-key", "expect", "te", "trailer",
+      "upgrade", "proxy-authorization",
+    ]
+
+    static func isToken(_ text: String) -> Bool {
+      !text.isEmpty && text.utf8.count <= 128
+        && text.utf8.allSatisfy {
+          (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0)
+            || "!#$%&'*+-.^_`|~".utf8.contains($0)
+        }
+    }
+
+    static func isFieldValue(_ text: String) -> Bool {
+      text.utf8.allSatisfy { ($0 >= 32 && $0 != 127) || $0 == 9 }
+    }
+  }
+
+  private func send(_ order: ExecutionOrder) async -> ExecutionOutcome {
+    let request: Request
+    do {
+      request = try Request(params: order.params)
+    } catch {
+      return .failed(result: ["reason": .string("the opened params are not valid: \(error)")], opening: nil)
+    }
+    var headers = request.headers
+    headers.append(("Idempotency-Key", order.proposal.hex))
+    if request.isJSON, !headers.contains(where: { $0.name.lowercased() == "content-type" }) {
+      headers.append(("Content-Type", "application/json"))
+    }
+    do {
+      let response = try await client.send(
+        HTTPClientRequest(
+          method: request.method, url: request.url, headers: headers, body: request.body ?? [],
+          deadline: .seconds(request.timeout), maxResponseBytes: Self.maxResponseBytes),
+        policy: EgressPolicy(allowedAddresses: order.policy.egressAddresses))
+      // The answer may hold anything; the log gets its status and a salted commitment, the blob store the rest.
+      let opening = Opening(salt: salt(), value: .string(String(decoding: response.body, as: UTF8.self)))
+      let result: JSON = [
+        "status": .integer(Int64(response.status)), "bytes": .integer(Int64(response.body.count)),
+        "body": opening.commitment.json,
+      ]
+      return response.status < 400
+        ? .executed(result: result, opening: opening) : .failed(result: result, opening: opening)
+    } catch let error {
+      let result: JSON = ["reason": .string("\(error)")]
+      return error.mayHaveBeenSent ? .unknown(result: result) : .failed(result: result, opening: nil)
+    }
+  }
+}
