@@ -1,5 +1,7 @@
 import CanonicalJSON
+import Governance
 import HTTPServer
+import Storage
 
 /// The API listener's handler: finds the endpoint, checks the token, and turns whatever an endpoint throws into a problem.
 struct APIHandler: HTTPHandler {
@@ -23,7 +25,7 @@ struct APIHandler: HTTPHandler {
     self.router = router
   }
 
-  var routes: [(method: String, pattern: String)] { router.routes }
+  var routes: [Router.Route] { router.routes }
 
   func respond(to request: HTTPRequest) async -> HTTPResponse { await router.respond(to: request) }
 
@@ -63,9 +65,41 @@ extension Problem {
         .with("field", .string(error.field))
     case let error as JSONError:
       return Problem(status: 400, code: "invalid_json", detail: "\(error)")
+    case let fault as Fault:
+      return of(fault)
+    case let refusal as Refusal:
+      return Problem(status: 409, code: refusal.code, detail: "\(refusal)")
+    case let error as EntryError:
+      return Problem(status: 422, code: "entry_too_large_or_malformed", detail: "\(error)")
+    case let error as EntryDraft.Failure:
+      return Problem(status: 413, code: "entry_too_large", detail: "\(error)")
+    case SubmissionError.overloaded, SubmissionError.busy:
+      var problem = Problem(status: 503, code: "overloaded", detail: "\(error)")
+      problem.headers = ["Retry-After": "1"]
+      return problem
+    case let error as SubmissionError:
+      return Problem(status: 503, code: "stopping", detail: "\(error)")
+    case let error as HTTPBodyError:
+      return error.problem
     default:
       return Problem(status: 500, code: "internal", detail: "the box could not answer; see its log")
     }
+  }
+
+  /// What the fold refuses: the caller's fault, or a conflict with what has happened since.
+  private static func of(_ fault: Fault) -> Problem {
+    let status =
+      switch fault {
+      case .statement(.undecidable(.noPolicy)): 403
+      case .statement(.quotaOpen), .statement(.quotaCount), .statement(.tooManyOpen): 429
+      case .statement(.sealed), .statement(.repeated), .order, .execution: 409
+      case .vote(.unknownProposal): 404
+      case .vote(.notOpen), .vote(.duplicate), .vote(.afterObjection): 409
+      case .vote, .claim: 403
+      default: 422
+      }
+    let code = if case .statement(.undecidable(.noPolicy)) = fault { "denied" } else { fault.code }
+    return Problem(status: status, code: code, detail: "\(fault)").with("fault", .string(fault.code))
   }
 
   func with(_ name: String, _ value: JSON) -> Problem { with(name, encodedJSON: value.canonicalString()) }

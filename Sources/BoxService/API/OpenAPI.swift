@@ -106,7 +106,7 @@ enum APISchemas {
       ]),
     "Missing": object(
       ["text": text],
-      optional: ["committee": text, "threshold": integer, "have": integer, "eligible": list(of: text)]),
+      optional: ["committee": text, "count": integer, "candidates": list(of: text), "until": integer]),
     "Vote": object(["signer": text, "index": integer, "at": integer]),
     "Status": object(["name": text], optional: ["until": integer, "reason": text]),
     "Execution": object(

@@ -9,7 +9,7 @@ public struct ExecutionOrder: Sendable {
   /// The statement that was approved.
   public let statement: Statement
   /// The statement's params with every commitment replaced by its opened and checked value.
-  public let params: JSON
+  public let params: JSONObject
   /// The policy under which it was approved.
   public let policy: Policy
 }
@@ -17,11 +17,11 @@ public struct ExecutionOrder: Sendable {
 /// What came of an execution, as `execution.finished` records it.
 public enum ExecutionOutcome: Sendable {
   /// The effect took place.
-  case executed(result: JSON, opening: Opening?)
+  case executed(result: JSONObject, opening: Opening?)
   /// The effect did not take place, or the peer refused it.
-  case failed(result: JSON, opening: Opening?)
+  case failed(result: JSONObject, opening: Opening?)
   /// Nobody here can know. A human resolves it.
-  case unknown(result: JSON)
+  case unknown(result: JSONObject)
 }
 
 /// One row of the table of action types.

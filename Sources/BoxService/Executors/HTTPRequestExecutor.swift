@@ -37,7 +37,7 @@ public struct HTTPRequestExecutor: ActionExecutor {
   /// The first attempt may have reached the peer. It is repeated only where the approved action says that the peer
   /// treats a repetition under one idempotency key as one request.
   public func reconcile(_ order: ExecutionOrder) async -> ExecutionOutcome {
-    guard order.params["idempotent"]?.bool == true else {
+    guard order.params["idempotent"] == .bool(true) else {
       return .unknown(result: ["reason": "the box stopped while the request was under way"])
     }
     return await send(order)
@@ -51,6 +51,7 @@ public struct HTTPRequestExecutor: ActionExecutor {
     var body: [UInt8]?
     var isJSON = false
     var timeout: Int64
+    var isIdempotent: Bool
 
     init(params: JSON) throws(FieldError) {
       var reader = try ObjectReader(params, path: "action.params")
@@ -64,8 +65,8 @@ public struct HTTPRequestExecutor: ActionExecutor {
         throw FieldError(field: "action.params.url", expected: "an http or https URL", actual: url)
       }
       timeout = try reader.optionalInteger("timeout", in: 1...300) ?? 30
-      _ = try reader.optionalBool("idempotent")
-      if let value = try reader.optionalJSON("headers"), Commitment(value) == nil {
+      isIdempotent = try reader.optionalBool("idempotent", default: false)
+      if let value = reader.optionalJSON("headers"), Commitment(json: value) == nil {
         guard let object = value.object, object.count <= HTTPRequestExecutor.maxHeaders else {
           throw FieldError(
             field: "action.params.headers", expected: "an object of at most \(HTTPRequestExecutor.maxHeaders) strings",
@@ -85,7 +86,7 @@ public struct HTTPRequestExecutor: ActionExecutor {
           headers.append((name, text))
         }
       }
-      if let value = try reader.optionalJSON("body"), Commitment(value) == nil {
+      if let value = reader.optionalJSON("body"), Commitment(json: value) == nil {
         if let text = value.string {
           body = Array(text.utf8)
         } else {
@@ -123,32 +124,47 @@ public struct HTTPRequestExecutor: ActionExecutor {
   private func send(_ order: ExecutionOrder) async -> ExecutionOutcome {
     let request: Request
     do {
-      request = try Request(params: order.params)
+      request = try Request(params: .object(order.params))
     } catch {
       return .failed(result: ["reason": .string("the opened params are not valid: \(error)")], opening: nil)
     }
-    var headers = request.headers
-    headers.append(("Idempotency-Key", order.proposal.hex))
-    if request.isJSON, !headers.contains(where: { $0.name.lowercased() == "content-type" }) {
-      headers.append(("Content-Type", "application/json"))
+    var headers = request.headers.map { HTTPClientHeader($0.name, $0.value) }
+    headers.append(HTTPClientHeader("Idempotency-Key", order.proposal.hex))
+    if request.isJSON, !request.headers.contains(where: { $0.name.lowercased() == "content-type" }) {
+      headers.append(HTTPClientHeader("Content-Type", "application/json"))
     }
     do {
       let response = try await client.send(
         HTTPClientRequest(
           method: request.method, url: request.url, headers: headers, body: request.body ?? [],
-          deadline: .seconds(request.timeout), maxResponseBytes: Self.maxResponseBytes),
-        policy: EgressPolicy(allowedAddresses: order.policy.egressAddresses))
+          deadline: .seconds(request.timeout), maxResponseBytes: Self.maxResponseBytes, followRedirects: 0,
+          mayRepeat: request.isIdempotent),
+        policy: Self.egress(of: order.policy))
       // The answer may hold anything; the log gets its status and a salted commitment, the blob store the rest.
-      let opening = Opening(salt: salt(), value: .string(String(decoding: response.body, as: UTF8.self)))
-      let result: JSON = [
+      let opening = try Opening(
+        value: ["base64": .string(Base64.encode(response.body))], salt: salt())
+      let result: JSONObject = [
         "status": .integer(Int64(response.status)), "bytes": .integer(Int64(response.body.count)),
         "body": opening.commitment.json,
       ]
       return response.status < 400
         ? .executed(result: result, opening: opening) : .failed(result: result, opening: opening)
-    } catch let error {
-      let result: JSON = ["reason": .string("\(error)")]
+    } catch let error as HTTPClientError {
+      let result: JSONObject = ["reason": .string("\(error)")]
       return error.mayHaveBeenSent ? .unknown(result: result) : .failed(result: result, opening: nil)
+    } catch {
+      return .unknown(result: ["reason": .string("\(error)")])
     }
+  }
+
+  /// Any public address, since the URL was approved; of the others only those that the policy names.
+  static func egress(of policy: Policy) -> EgressPolicy {
+    var allowances: Set<EgressPolicy.Allowance> = []
+    for text in policy.egress {
+      guard let url = try? HTTPURL("http://\(text)/"), let address = url.literal else { continue }
+      guard let network = IPNetwork(base: address, prefixLength: address.bytes.count * 8) else { continue }
+      allowances.insert(.network(network, ports: .only([url.port])))
+    }
+    return EgressPolicy(publicPorts: .any, permitsPlainHTTP: true, allowances: allowances)
   }
 }

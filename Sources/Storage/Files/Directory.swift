@@ -87,6 +87,9 @@ public final class Directory: Sendable {
     }
   }
 
+  /// Whether it holds no name.
+  public func isEmpty() throws(SystemCallError) -> Bool { try names().isEmpty }
+
   /// Removes the file `name`; returns false when it was not there. Not durable until `sync`.
   @discardableResult
   func remove(_ name: String) throws(SystemCallError) -> Bool {

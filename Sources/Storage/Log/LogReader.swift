@@ -56,6 +56,11 @@ public final class LogReader: Sendable {
   /// Drops sessions with the hashes that they remember: the tiles were rewritten.
   func forgetHashes() { idle.withLock { $0.removeAll() } }
 
+  /// Reads tables of projections, in one state of the log.
+  public func read<Result>(_ body: (SQLiteConnection) throws -> Result) throws -> Result {
+    try use { try body($0.connection) }
+  }
+
   /// Number of entries.
   public func size() throws -> UInt64 { try use { try $0.size() } }
 

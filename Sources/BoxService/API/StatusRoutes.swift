@@ -1,0 +1,64 @@
+import CanonicalJSON
+import Cryptography
+import Governance
+import HTTPServer
+import Receipts
+
+/// What the box is and what it proves here and now.
+struct StatusRoutes: Sendable {
+  let box: Box
+
+  var endpoints: [Endpoint] {
+    let claim = APISchemas.object([
+      "id": APISchemas.text, "title": APISchemas.text, "state": APISchemas.text, "why": APISchemas.text,
+    ])
+    return [
+      Endpoint(
+        method: "GET", path: "/v1/status", operation: "getStatus", summary: "Name, keys, size, epoch and mode",
+        access: .open,
+        answers: [
+          .init(
+            status: 200, description: "The status",
+            schema: APISchemas.object(
+              [
+                "box": APISchemas.text, "version": APISchemas.text, "mode": APISchemas.text, "size": APISchemas.integer,
+                "types": APISchemas.list(of: APISchemas.text), "claims": APISchemas.list(of: claim),
+              ], optional: ["epoch": APISchemas.integer, "constitution": APISchemas.digest]))
+        ],
+        handler: { _ in HTTPResponse.json(try await status()) }),
+      Endpoint(
+        method: "GET", path: "/v1/claims", operation: "listClaims",
+        summary: "The claim ceiling: what is proved here, and what is not", access: .open,
+        answers: [
+          .init(
+            status: 200, description: "Claims", schema: APISchemas.object(["claims": APISchemas.list(of: claim)]))
+        ],
+        handler: { _ in HTTPResponse.json(["claims": .array(try await claims())]) }),
+      Endpoint(
+        method: "GET", path: "/openapi.json", operation: "getOpenAPI", summary: "This description", access: .open,
+        answers: [.init(status: 200, description: "OpenAPI 3.1", schema: APISchemas.anyObject)],
+        handler: { _ in
+          HTTPResponse.json(OpenAPI.document(endpoints: box.endpoints, version: Box.version))
+        }),
+    ]
+  }
+
+  private func status() async throws -> JSON {
+    var object: JSONObject = [
+      "box": .string(box.origin), "version": .string(Box.version), "mode": .string("\(box.mode)"),
+      "size": .integer(Int64(try box.reader.size())),
+      "types": .array(((box.core?.executors.types ?? []) + ActionType.folded.sorted()).map { .string($0) }),
+      "claims": .array(try await claims()),
+    ]
+    if let core = box.core {
+      let (epoch, digest) = try await core.sequencer.inspect { state, _ in (state.epoch, state.constitutionDigest) }
+      object["epoch"] = .integer(epoch)
+      object["constitution"] = digest.map { .string($0.hex) }
+    }
+    return .object(object)
+  }
+
+  private func claims() async throws -> [JSON] {
+    ClaimCeiling.claims(from: try await box.boxFacts()).map(\.json)
+  }
+}

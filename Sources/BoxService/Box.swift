@@ -1,0 +1,275 @@
+import CanonicalJSON
+import Cryptography
+import Governance
+import HTTPClient
+import HTTPServer
+import Receipts
+import Storage
+import Synchronization
+import TransparencyLog
+import Witness
+
+/// One box, opened from its data directory: `safebox serve`.
+///
+/// Start-up order: lock, start-up gate (tail against the signed root, keys, origin, witnesses), fold, projections,
+/// reconciliation of interrupted executions, listeners. Whatever is wrong with the log makes the box read-only.
+public final class Box: Sendable {
+  /// Whether the box takes proposals.
+  public enum Mode: Sendable, CustomStringConvertible {
+    case ready
+    case readOnly(reason: String)
+
+    public var description: String {
+      switch self {
+      case .ready: "ready"
+      case .readOnly(let reason): "read-only: \(reason)"
+      }
+    }
+  }
+
+  /// What the embedding process provides.
+  public struct Environment: Sendable {
+    /// Wall time, Unix milliseconds.
+    public var clock: @Sendable () -> Int64
+    /// One line for the operator's log.
+    public var report: @Sendable (String) -> Void
+    /// Further executors beside the core's.
+    public var executors: [any ActionExecutor] = []
+
+    public init(clock: @escaping @Sendable () -> Int64, report: @escaping @Sendable (String) -> Void) {
+      self.clock = clock
+      self.report = report
+    }
+  }
+
+  /// The program's version, as `/openapi.json` and `safebox version` show it.
+  public static let version = "0.1.0"
+
+  public let origin: String
+  public var mode: Mode { alarm.withLock { $0 }.map { .readOnly(reason: $0) } ?? startMode }
+
+  let configuration: BoxConfiguration
+  let reader: LogReader
+  let core: BoxCore?
+  let events: EventHub
+  let metrics: Metrics
+  let witnesses: WitnessKeeper?
+  private let startMode: Mode
+  private let alarm: AlarmBox
+  private let directory: DataDirectory
+  private let blocking: BlockingWork
+  private let httpClient: HTTPClient
+  // Keeps the directory's lock while the box is read-only.
+  private let store: StoreHolder
+  private let servers = Mutex<[HTTPServer]>([])
+
+  /// Opens the box. Throws when the directory is not a box's, or another process has it.
+  public init(directory: DataDirectory, environment: Environment) async throws {
+    self.directory = directory
+    configuration = try directory.configuration()
+    let identity = try PublicKeys(
+      parsing: try WholeFile.read(directory.publicPath, limit: 65536)
+        ?? { throw DataDirectory.Failure.missing(file: directory.publicPath) }())
+    origin = identity.box
+    let keys = try directory.keys(origin: origin)
+    let signers = try CheckpointSigners(origin: origin, keys: keys)
+    let store = try LogStore(path: directory.logPath, origin: origin)
+    self.store = StoreHolder(store)
+    reader = store.reader
+    let metrics = Metrics()
+    self.metrics = metrics
+    let blocking = BlockingWork()
+    self.blocking = blocking
+    let httpClient = HTTPClient()
+    self.httpClient = httpClient
+    let events = EventHub(size: try store.reader.size())
+    self.events = events
+    let alarm = AlarmBox()
+    self.alarm = alarm
+
+    var views: [WitnessView] = []
+    var client: WitnessClient?
+    var quorumAtStart = false
+    if let text = configuration.witnessPolicy {
+      let policy = try WitnessPolicy(parsing: Array(text.utf8))
+      let witnessClient = WitnessClient(
+        policy: policy, transport: .http(httpClient, egress: Self.egress(to: policy)))
+      client = witnessClient
+      let signed =
+        try store.reader.latestCheckpoint()
+        ?? SignedCheckpoint(
+          try Checkpoint(origin: origin, size: 0, root: Frontier().root), signers: signers.signers)
+      let survey = await witnessClient.survey(signed, log: signers.log)
+      views = survey.views
+      quorumAtStart = survey.isQuorumReached
+      for (name, reason) in survey.silent { environment.report("witness \(name) did not answer: \(reason)") }
+    }
+
+    let index = ProposalIndex(reader: store.reader)
+    let verdict = try store.start(
+      trust: .init(log: signers.log, witnesses: views), projections: [try ProposalIndex.projection()])
+    let epochs = EpochArchive()
+    switch verdict {
+    case .readOnly(let reason):
+      startMode = .readOnly(reason: "\(reason)")
+      core = nil
+      witnesses = nil
+    case .ready(let writer):
+      if client != nil, !quorumAtStart {
+        // Too few witnesses answered to exclude that this is an older copy of the log.
+        startMode = .readOnly(reason: "too few witnesses answered to exclude a rollback")
+        core = nil
+        witnesses = nil
+        break
+      }
+      let state: BoxState
+      do {
+        state = try Self.fold(store.reader, epochs: epochs, origin: origin)
+      } catch {
+        startMode = .readOnly(reason: "the log does not fold: \(error)")
+        core = nil
+        witnesses = nil
+        break
+      }
+      let sequencer = try Sequencer(
+        writer: writer, state: state, signers: signers.signers, clock: environment.clock, epochs: epochs,
+        onCommit: { events.advance(to: $0) })
+      let executors = ExecutorTable(
+        [HTTPRequestExecutor(client: httpClient, salt: { SecureRandom.bytes(Opening.saltBytes) })]
+          + environment.executors)
+      let openings = try OpeningStore(
+        blobs: BlobStore(path: directory.blobsPath, master: keys.master), blocking: blocking)
+      let scheduler = ExecutionScheduler(
+        sequencer: sequencer, executors: executors, openings: openings, metrics: metrics, clock: environment.clock,
+        report: environment.report)
+      core = BoxCore(
+        sequencer: sequencer, executors: executors, scheduler: scheduler, openings: openings, index: index,
+        epochs: epochs, events: events, metrics: metrics, blocking: blocking,
+        idempotencySecret: try HKDFSHA256.derive(
+          from: keys.master, salt: [], info: Array("safebox/idempotency/v1".utf8), count: 32))
+      startMode = .ready
+      witnesses = client.map { client in
+        WitnessKeeper(
+          client: client, reader: store.reader, events: events, report: environment.report,
+          onAlarm: { reason in
+            alarm.raise(reason)
+            environment.report("the log is contradicted and the box stops accepting anything: \(reason)")
+            Task { await sequencer.close() }
+          })
+      }
+    }
+  }
+
+  /// Every entry through the fold. The log was signed by this box; an entry that does not fold means that the program or
+  /// the log is wrong, and then nothing may be appended.
+  private static func fold(_ reader: LogReader, epochs: EpochArchive, origin: String) throws -> BoxState {
+    var state = BoxState()
+    try reader.forEachEntry(in: 0..<(try reader.size())) { stored in
+      let entry = try Entry(parsing: stored.bytes)
+      do throws(Fault) {
+        try state.apply(entry)
+      } catch {
+        throw FoldFailure(index: stored.index, fault: error)
+      }
+      if entry.kind == .boxCreated || entry.kind == .executionFinished { epochs.note(state.constitution) }
+    }
+    return state
+  }
+
+  struct FoldFailure: Error, CustomStringConvertible {
+    var index: UInt64
+    var fault: Fault
+    var description: String { "entry \(index): \(fault.code): \(fault)" }
+  }
+
+  /// Only the witnesses' own hosts, which may be private: the operator's configuration names them.
+  private static func egress(to policy: WitnessPolicy) -> EgressPolicy {
+    .only(
+      policy.witnesses.compactMap { witness in
+        guard let text = witness.url, let url = try? HTTPURL(text) else { return nil }
+        return (host: url.host, port: url.port)
+      })
+  }
+
+  /// Takes up interrupted executions and binds the listeners. Returns the API's addresses and the admin ones.
+  public func start() async throws -> (api: [BoundAddress], admin: [BoundAddress]) {
+    await core?.scheduler.resume()
+    await witnesses?.start()
+    let clients = try ClientFile(directory: directory)
+    let handler = APIHandler(endpoints: endpoints, clients: { clients.current() })
+    var api = HTTPServerConfiguration(listeners: [try listener(configuration.listen, tls: configuration.tls)])
+    api.limits.body = ProposalRequest.maxBytes
+    // A page of another site could reach a loopback port under its own name (DNS rebinding).
+    if configuration.listen.isLoopback { api.hosts = .only(["127.0.0.1", "localhost", "::1"]) }
+    let apiServer = HTTPServer(configuration: api, handler: handler)
+    let adminServer = HTTPServer(
+      configuration: HTTPServerConfiguration(listeners: [try listener(configuration.admin, tls: nil)]),
+      handler: AdminHandler(box: self).router)
+    let apiAddresses = try apiServer.start()
+    do {
+      let adminAddresses = try adminServer.start()
+      servers.withLock { $0 = [apiServer, adminServer] }
+      return (apiAddresses, adminAddresses)
+    } catch {
+      await apiServer.shutdown(deadline: .zero)
+      throw error
+    }
+  }
+
+  /// Drains: no new connections, requests in flight finish, executions under way are waited for, the log is closed.
+  public func stop() async {
+    events.close()
+    await witnesses?.stop()
+    for server in servers.withLock({ $0 }) { await server.shutdown(deadline: .seconds(10)) }
+    await core?.scheduler.drain()
+    await core?.sequencer.close()
+    httpClient.shutDown()
+    store.release()
+  }
+
+  private func listener(
+    _ listener: BoxConfiguration.Listener, tls: BoxConfiguration.TLSFiles?
+  ) throws -> HTTPServerConfiguration.Listener {
+    switch listener {
+    case .unix(let path): return .unix(path: path, mode: 0o660)
+    case .tcp(let address, let port):
+      guard let tls else { return .tcp(address: address, port: UInt16(port)) }
+      func text(_ path: String) throws -> String {
+        guard let bytes = try WholeFile.read(path, limit: 1 << 20) else {
+          throw DataDirectory.Failure.missing(file: path)
+        }
+        return String(decoding: bytes, as: UTF8.self)
+      }
+      return .tls(
+        address: address, port: UInt16(port),
+        try TLSServerContext(
+          certificateChainPEM: text(tls.certificate), privateKeyPEM: text(tls.privateKey)))
+    }
+  }
+
+  /// Every operation of the API in this mode.
+  var endpoints: [Endpoint] {
+    var endpoints = LogRoutes(reader: reader, blocking: blocking, events: events).endpoints
+    endpoints += StatusRoutes(box: self).endpoints
+    if let core {
+      endpoints += ProposalRoutes(box: core).endpoints + GovernanceRoutes(box: core).endpoints
+      endpoints += ReceiptRoutes(box: core, witnesses: witnesses).endpoints
+    }
+    return endpoints
+  }
+}
+
+/// What was found wrong after the start.
+final class AlarmBox: Sendable {
+  private let reason = Mutex<String?>(nil)
+  func raise(_ text: String) { reason.withLock { $0 = $0 ?? text } }
+  func withLock<Result>(_ body: (String?) -> Result) -> Result { reason.withLock { body($0) } }
+}
+
+/// Holds the store, whose lock goes with it.
+final class StoreHolder: @unchecked Sendable {
+  // Only touched by `release`, after everything that reads through it has ended.
+  private var store: LogStore?
+  init(_ store: LogStore) { self.store = store }
+  func release() { store = nil }
+}

@@ -1,0 +1,126 @@
+import CanonicalJSON
+import Cryptography
+import Governance
+import HTTPServer
+import Storage
+import TransparencyLog
+
+/// What the routes share: the sequencer, the indexes beside it, and the few operations that take both.
+struct BoxCore: Sendable {
+  let sequencer: Sequencer
+  let executors: ExecutorTable
+  let scheduler: ExecutionScheduler
+  let openings: OpeningStore
+  let index: ProposalIndex
+  let epochs: EpochArchive
+  let events: EventHub
+  let metrics: Metrics
+  let blocking: BlockingWork
+  /// From which the salts of repeated requests are derived.
+  let idempotencySecret: SecretBytes
+
+  var reader: LogReader { sequencer.reader }
+
+  func idempotencyKey(client: String, key: String) -> SecretBytes {
+    // Length-prefixed, so that no two pairs give one input.
+    let input = Array("\(client.utf8.count):\(client)\(key)".utf8)
+    return SecretBytes(copying: HMACSHA256.authenticationCode(for: input, key: idempotencySecret))
+  }
+
+  /// The proposal that was opened with this nonce.
+  func earlier(nonce: SHA256Digest) async throws -> ProposalOpened? {
+    let index = index
+    guard let id = try await blocking.run({ try index.proposal(nonce: nonce) }) else { return nil }
+    return try await view(id).opened
+  }
+
+  /// Keeps the openings, then opens the proposal: a crash in between leaves openings that nothing cites.
+  func open(_ request: ProposalRequest) async throws -> SHA256Digest {
+    try await openings.keep(request.openings)
+    let step = Sequencer.OpenStep(
+      action: request.action, proposer: request.proposer, salt: request.salt, expires: request.expires,
+      claim: request.claim)
+    guard case .opened(let id) = try await timed({ try await sequencer.submit(.open(step)) }).response else {
+      throw Problem(status: 500, code: "internal")
+    }
+    await scheduler.consider(id)
+    return id
+  }
+
+  func vote(_ vote: ProposalVote) async throws {
+    _ = try await timed { try await sequencer.submit(.vote(vote)) }
+    await scheduler.consider(vote.proposal)
+  }
+
+  private func timed<Result>(_ body: () async throws -> Result) async throws -> Result {
+    let clock = ContinuousClock()
+    let start = clock.now
+    let result = try await body()
+    metrics.observe("safebox_append_seconds", seconds: (clock.now - start) / .seconds(1))
+    return result
+  }
+
+  func rows(before: UInt64, limit: Int) async throws -> [ProposalIndex.Row] {
+    let index = index
+    return try await blocking.run { try index.rows(before: before, limit: limit) }
+  }
+
+  func view(_ id: SHA256Digest) async throws -> ProposalView {
+    let index = index
+    guard let row = try await blocking.run({ try index.row(id) }) else {
+      throw Problem(status: 404, code: "no_proposal", detail: "there is no proposal \(id)")
+    }
+    return try await view(row)
+  }
+
+  func view(_ row: ProposalIndex.Row) async throws -> ProposalView {
+    let (status, policyName) = try await sequencer.inspect { state, now in
+      (state.status(of: row.proposal, at: now), state.proposal(row.proposal)?.procedure.policyName)
+    }
+    let (index, reader) = (index, reader)
+    // Read after the state, so that a row is never older than the status beside it.
+    return try await blocking.run {
+      guard let row = try index.row(row.proposal), let stored = try reader.entry(row.opened) else {
+        throw LogReader.Failure.damaged("the entry that opened \(row.proposal) is missing")
+      }
+      let entry = try Entry(parsing: stored.bytes)
+      var result: JSON?
+      var mode: String?
+      if let started = row.started, let stored = try reader.entry(started) {
+        mode = try Entry(parsing: stored.bytes).body["mode"]?.string
+      }
+      if let finished = row.finished, let stored = try reader.entry(finished) {
+        result = try Entry(parsing: stored.bytes).body["result"]
+      }
+      let opened = try ProposalOpened(body: entry.body)
+      return ProposalView(
+        row: row, opened: opened, openedAt: entry.at,
+        policyName: policyName ?? epochs.policyName(digest: opened.statement.policy, epoch: opened.statement.epoch),
+        status: status, votes: try index.votes(opened: row.opened), result: result, mode: mode)
+    }
+  }
+
+  /// Waits until the proposal satisfies `condition`, the log stands still for `seconds`, or the caller goes away.
+  func wait(
+    for id: SHA256Digest, seconds: Int64, until condition: @escaping @Sendable (ProposalView) -> Bool
+  ) async throws -> ProposalView {
+    try await withThrowingTaskGroup(of: ProposalView?.self) { group in
+      group.addTask {
+        var size = try await blocking.run { [reader] in try reader.size() }
+        while true {
+          let view = try await view(id)
+          if condition(view) { return view }
+          guard let grown = await events.growth(beyond: size) else { return view }
+          size = grown
+        }
+      }
+      group.addTask {
+        try await Task.sleep(for: .seconds(seconds))
+        return nil
+      }
+      defer { group.cancelAll() }
+      if let view = try await group.next() ?? nil { return view }
+      return try await view(id)
+    }
+  }
+}

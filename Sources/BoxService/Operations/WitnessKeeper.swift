@@ -1,0 +1,76 @@
+import Storage
+import TransparencyLog
+import Witness
+
+/// Takes the newest checkpoint to the witnesses whenever the log has grown, and keeps the newest one that they cosigned.
+actor WitnessKeeper {
+  /// At most one round in this time: witnesses are other people's machines.
+  static let interval = Duration.seconds(1)
+
+  private let client: WitnessClient
+  private let reader: LogReader
+  private let events: EventHub
+  private let report: @Sendable (String) -> Void
+  private let onAlarm: @Sendable (String) -> Void
+  private var task: Task<Void, Never>?
+  private var sizes: [String: UInt64] = [:]
+  private(set) var newest: SignedCheckpoint?
+  private(set) var lastFailure: String?
+
+  /// - Parameter onAlarm: told when a witness contradicts the log.
+  init(
+    client: WitnessClient, reader: LogReader, events: EventHub, report: @escaping @Sendable (String) -> Void,
+    onAlarm: @escaping @Sendable (String) -> Void
+  ) {
+    self.client = client
+    self.onAlarm = onAlarm
+    self.reader = reader
+    self.events = events
+    self.report = report
+  }
+
+  func start() {
+    task = Task { [weak self] in
+      var size: UInt64 = 0
+      while let keeper = self {
+        guard let grown = await keeper.events.growth(beyond: size) else { return }
+        size = grown
+        await keeper.round()
+        guard (try? await Task.sleep(for: Self.interval)) != nil else { return }
+      }
+    }
+  }
+
+  func stop() { task?.cancel() }
+
+  private func round() async {
+    do {
+      guard let signed = try reader.latestCheckpoint() else { return }
+      let reader = reader
+      let result = await client.cosign(
+        signed, remembered: sizes, proofs: { from, to in try reader.consistencyProof(from: from, to: to) })
+      for (name, outcome) in result.outcomes {
+        if case .cosigned = outcome { sizes[name] = signed.checkpoint.size }
+      }
+      if let (name, outcome) = result.alarms.first {
+        // Somebody continues this log elsewhere, or it was rolled back under us. Going on would make a second history.
+        onAlarm("witness \(name) \(outcome)")
+      }
+      if result.isQuorumMet {
+        newest = result.checkpoint
+        lastFailure = nil
+      } else {
+        note(
+          "the witnesses' quorum was not met: "
+            + result.outcomes.map { "\($0.witness) \($0.outcome)" }.joined(separator: "; "))
+      }
+    } catch {
+      note("the witnesses could not be asked: \(error)")
+    }
+  }
+
+  private func note(_ failure: String) {
+    if lastFailure != failure { report(failure) }
+    lastFailure = failure
+  }
+}
