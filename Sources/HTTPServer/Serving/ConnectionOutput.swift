@@ -112,7 +112,10 @@ extension Connection {
   private func end(_ stream: ResponseStream, cut: Bool) {
     guard phase == .handling, self.stream === stream else { return }
     // A body shorter than announced can only be told from a whole one by the connection breaking.
-    guard !cut, (stream.remaining ?? 0) == 0 else { return close() }
+    guard !cut, (stream.remaining ?? 0) == 0 else {
+      flush()
+      return close()
+    }
     stream.fail(.closed)
     self.stream = nil
     if stream.isChunked { output.append("0\r\n\r\n") }

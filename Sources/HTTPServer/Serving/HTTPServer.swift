@@ -15,7 +15,7 @@ public final class HTTPServer: Sendable {
     let listeners: [ListenerTarget]
   }
 
-  private let context: ServerContext
+  let context: ServerContext
   private let state = Mutex(State.new)
   private let listeners = Mutex([Listener]())
 
@@ -82,20 +82,18 @@ public final class HTTPServer: Sendable {
     }
     guard let workers else { return }
     context.drain()
-    for worker in workers {
-      await withCheckedContinuation { continuation in
-        worker.reactor.perform {
-          for target in worker.listeners { worker.reactor.dismiss(target) }
-          for connection in worker.reactor.connections { connection.drain() }
-          continuation.resume()
-        }
-      }
+    await Self.onEach(workers) { worker in
+      for target in worker.listeners { worker.reactor.dismiss(target) }
     }
     let closing = listeners.withLock { listeners in
       defer { listeners = [] }
       return listeners
     }
     for listener in closing { listener.close() }
+    // Only now: whoever sees its connection end can rely on nobody being accepted any more.
+    await Self.onEach(workers) { worker in
+      for connection in worker.reactor.connections { connection.drain() }
+    }
     let cut = Task {
       try await Task.sleep(for: deadline)
       for worker in workers {
@@ -107,6 +105,17 @@ public final class HTTPServer: Sendable {
     await context.ledger.untilEmpty()
     cut.cancel()
     for worker in workers { worker.reactor.stop() }
+  }
+
+  private static func onEach(_ workers: [Worker], _ action: @escaping @Sendable (Worker) -> Void) async {
+    for worker in workers {
+      await withCheckedContinuation { continuation in
+        worker.reactor.perform {
+          action(worker)
+          continuation.resume()
+        }
+      }
+    }
   }
 
   /// Counts for operators.
