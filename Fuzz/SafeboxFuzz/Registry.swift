@@ -18,5 +18,7 @@ enum Registry {
     TransparencyLogTargets.tilePath,
     TransparencyLogTargets.bundle,
     TransparencyLogTargets.merkle,
+    HTTPTargets.head,
+    HTTPTargets.chunks,
   ]
 }
