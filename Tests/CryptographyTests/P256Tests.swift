@@ -125,6 +125,15 @@ import Testing
       #expect(throws: CryptographyError.self) { _ = try P256.PrivateKey(pkcs8DER: bytes) }
     }
     #expect(throws: CryptographyError.self) { _ = try P256.PrivateKey(pkcs8PEM: key.pkcs8PEM + "x") }
+    // A key of the same size on secp256k1.
+    let otherCurve = try hex(
+      "308184020100301006072a8648ce3d020106052b8104000a046d306b0201010420"
+        + "3bc3128e5329ad0c341f7722b2afb2024d69aeae0c79323037aedb7b6bcf3db8"
+        + "a14403420004ca30514537a73f33e938eaccce450caaf00a93b3aff8f71b0cece929944d467e"
+        + "b10ba5137c34b1aa96992085e85a3bcaf31e73936b2a4a44a57d116504c3e9c2")
+    #expect(throws: CryptographyError.unsupportedKey(expected: "P-256", actual: "secp256k1")) {
+      _ = try P256.PrivateKey(pkcs8DER: otherCurve)
+    }
     // An Ed25519 key (RFC 8410 section 10.3) is not a P-256 key, and the other way round.
     let edwards = try hex(
       "302e020100300506032b657004220420" + "d4ee72dbf913584ad5b6d8f1f769f8ad3afe7c28cbf1d4fbe097a88f44755842")
