@@ -88,6 +88,15 @@ import Testing
     #expect(try ClaimVerifier().verify(read, at: Fixtures.now).validKeys == [signers[2].key])
   }
 
+  @Test func signaturesAreParallelToKeys() throws {
+    let claim = try Fixtures.approval(keys: (1...3).map { try Fixtures.signer($0).key })
+    for count in [1, 2, 4] {
+      let json = Fixtures.json(claim, "sig", .array(Array(repeating: nil, count: count)))
+      let error = Fixtures.error { () throws(ClaimError) in _ = try Claim(json: json) }
+      #expect(error?.code == "field sig", "\(count)")
+    }
+  }
+
   @Test func extensionsAreSignedAndCannotReplaceMembers() throws {
     let extended = try Claim(
       iss: "a", sub: "b", stm: 1, keys: [key], extensions: ["payments": [["sig": "inner"]]])
