@@ -10,10 +10,11 @@ import Testing
     var box = try TestBox()
     let id = try box.open("http.request", ["url": "https://bank.example/pay"])
     #expect(
-      box.status(id) == .open(missing: [
-        .approvals(committee: "engineers", count: 2, candidates: ["ana", "ben"]),
-        .approvals(committee: "auditors", count: 1, candidates: ["dora", "emil"]),
-      ]))
+      box.status(id)
+        == .open(missing: [
+          .approvals(committee: "engineers", count: 2, candidates: ["ana", "ben"]),
+          .approvals(committee: "auditors", count: 1, candidates: ["dora", "emil"]),
+        ]))
     try box.approve(id, by: "ana", "dora")
     #expect(box.status(id)?.name == "open")
     try box.approve(id, by: "ben")
