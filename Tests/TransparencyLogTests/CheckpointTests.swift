@@ -152,9 +152,15 @@ import Testing
       try signed.verified(log: log(), requiring: .anyKey)
     }
     let lookalike = try SignedCheckpoint(checkpoint("box.example/log\u{37E}"), signers: signers())
+    let semicolonCheckpoint = try checkpoint("box.example/log;")
     let semicolon = try LogKeys(origin: "box.example/log;", keys: signers("box.example/log;").map(\.verifierKey))
     #expect("box.example/log\u{37E}" == "box.example/log;")
-    #expect(throws: SignedCheckpoint.Failure.self) { try lookalike.verified(log: semicolon, requiring: .anyKey) }
+    #expect(
+      throws: SignedCheckpoint.Failure.wrongOrigin(expected: "box.example/log;", actual: "box.example/log\u{37E}")
+    ) {
+      try lookalike.verified(log: semicolon, requiring: .anyKey)
+    }
+    #expect(lookalike.checkpoint != semicolonCheckpoint)
   }
 
   @Test func cosignaturesAloneAreNotEnough() throws {

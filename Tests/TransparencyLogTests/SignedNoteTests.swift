@@ -124,14 +124,20 @@ import Testing
     }
   }
 
-  /// Swift's `==` on strings calls these two names equal; a verifier must not.
+  /// Swift's `==` on strings calls these two names equal; a verifier must not. The key ID of an ECDSA key does not depend
+  /// on the name, so nothing else tells these two apart.
   @Test func namesAreComparedAsOctets() throws {
     let (kelvin, latin) = ("example.com/\u{212A}", "example.com/K")
     #expect(kelvin == latin)
-    let note = try SignedNote(textBytes: text, signatures: [signer(kelvin).sign(textBytes: text)])
-    #expect(throws: NoteError.unverified) { try note.verified(by: [signer(latin).verifierKey]) }
-    #expect(try signer(kelvin).verifierKey != signer(latin).verifierKey)
-    #expect(try note.verified(by: [signer(kelvin).verifierKey]).signatures.count == 1)
+    let key = P256.PrivateKey.generate()
+    let signer = try NoteSigner(name: kelvin, es256: key)
+    let other = try NoteSigner(name: latin, es256: key).verifierKey
+    #expect(signer.verifierKey.keyID == other.keyID && signer.verifierKey != other)
+    let line = try signer.sign(textBytes: text)
+    let note = try SignedNote(textBytes: text, signatures: [line])
+    #expect(throws: NoteError.unverified) { try note.verified(by: [other]) }
+    #expect(try note.verified(by: [signer.verifierKey]).signatures.count == 1)
+    #expect(line != NoteSignature(name: latin, keyID: line.keyID, signature: line.signature))
   }
 
   /// Key IDs have 32 bits: these two were found by trying 180,000 keys.

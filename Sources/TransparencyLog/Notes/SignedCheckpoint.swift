@@ -69,7 +69,7 @@ public struct SignedCheckpoint: Sendable, Hashable {
       throw .wrongOrigin(expected: log.origin, actual: checkpoint.origin)
     }
     let verified: VerifiedNote
-    do { verified = try note.verified(by: log.keys + witnesses.filter(\.isCosigner)) } catch {
+    do { verified = try note.verified(by: log.keys + witnesses) } catch {
       if error == .unverified { throw .notSignedByLog(origin: log.origin) }
       throw .note(error)
     }
