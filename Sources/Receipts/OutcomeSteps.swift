@@ -40,18 +40,20 @@ extension Verification {
   private static func text(_ epoch: Int64?) -> String { epoch.map { "\($0)" } ?? "no new epoch" }
 
   mutating func checkOpenings() throws(CheckFailure) -> StepOutcome {
-    let action = try need(log, .entries).opened.body.statement.action
+    let log = try need(log, .entries)
     let openings = try need(receipt, .format).openings
-    let committed = Set(action.commitments.map(\.commitment.digest))
+    let result = Commitment.all(in: .object(log.finished.body.result), path: "result")
+    let committed = Set((log.opened.body.statement.action.commitments + result).map(\.commitment.digest))
     for (digest, opening) in openings.sorted(by: { $0.key < $1.key }) {
       guard committed.contains(digest) else {
-        throw CheckFailure("openings.unused", expected: "openings of the action's commitments", actual: digest.hex)
+        throw CheckFailure(
+          "openings.unused", expected: "openings of commitments in the action or its result", actual: digest.hex)
       }
       let actual = opening.commitment.digest
       guard actual == digest else { throw CheckFailure("openings.digest", expected: digest.hex, actual: actual.hex) }
     }
     openingsHold = true
-    guard !committed.isEmpty else { return .notApplicable("The action has no private values.") }
+    guard !committed.isEmpty else { return .notApplicable("Neither the action nor its result has private values.") }
     let hidden = committed.count - openings.count
     guard hidden == 0 else {
       return .notProved("\(hidden) of \(committed.count) private values were not disclosed with this receipt.")

@@ -56,11 +56,12 @@ public struct ReceiptExplanation: Sendable, Hashable {
       say(.decision, "That was enough at \(PlainWords.time(decision.since)).")
       let how = log.started.body.mode == .breakGlass ? " by break-glass" : ""
       say(.execution, "The box began to carry it out\(how) at \(PlainWords.time(log.started.at)).")
-      let result = JSON.object(log.finished.body.result).canonicalString()
       say(
         .result,
-        "At \(PlainWords.time(log.finished.at)) it recorded the outcome \"\(log.finished.body.outcome.rawValue)\" "
-          + "with the result \(result).")
+        "At \(PlainWords.time(log.finished.at)) it recorded the outcome \"\(log.finished.body.outcome.rawValue)\".")
+      for member in log.finished.body.result {
+        say(.result, "\(member.key): \(Self.text(member.value, openings: disclosed))")
+      }
     }
     self.lines = lines
   }

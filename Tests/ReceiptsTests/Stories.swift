@@ -184,6 +184,39 @@ enum Stories {
     return story
   }
 
+  /// Bob's old key speaks for the old signers, his new one for the new.
+  static func rotation() throws -> Story {
+    var story = try quorum()
+    story.policyName = "governance"
+    let newBob = try TestSigner("bob", generation: 2)
+    let signers: JSON = [
+      "alice": ["keys": [try story.signers[0].registration(box: story.origin)]],
+      "bob": ["keys": [try newBob.registration(box: story.origin)]],
+    ]
+    let committees: JSON = ["officers": ["alice", "bob"]]
+    let root: JSON = ["committee": "officers", "threshold": 2, "delay": 3600]
+    story.action = [
+      "type": "governance.committee.set",
+      "params": ["signers": signers, "committees": committees, "root": root],
+    ]
+    story.openings = [:]
+    story.approvals.append(.init(signer: newBob, after: 30_000))
+    story.result = [:]
+    story.change = {
+      $0.setting("signers", to: signers).setting("committees", to: committees).setting("root", to: root)
+    }
+    return story
+  }
+
+  /// The answer of the bank is private too.
+  static func privateResult() throws -> Story {
+    var story = try quorum()
+    let answer: JSON = ["salt": .string(String(repeating: "0c", count: 32)), "value": "accepted as 7741"]
+    story.result = ["status": 200, "body": ["$commitment": .string(digest(of: answer))]]
+    story.openings = story.openings.setting(digest(of: answer), to: answer)
+    return story
+  }
+
   static func policyChange() throws -> Story {
     var story = try quorum()
     story.policyName = "governance"
@@ -342,7 +375,7 @@ enum Stories {
       ("self-approval", try selfApproval()), ("signed-proposal", try signedProposal()),
       ("witnessed", try witnessed()), ("too-few-witnesses", try tooFewWitnesses()), ("failed", try failed()),
       ("unknown", try unknown()), ("signature-forms", try signatureForms()), ("follows", try follows()),
-      ("hostile-text", try hostileText()),
+      ("rotation", try rotation()), ("private-result", try privateResult()), ("hostile-text", try hostileText()),
     ]
   }
 }

@@ -53,21 +53,24 @@ const decisionChecks = {
   approvals: {
     needs: ["policy"],
     async run(c) {
-      const names = new Set();
+      const counted = new Map();
       c.votes = [];
       for (const entry of c.approvals) {
         const name = entry.body.signer;
-        if (names.has(name)) throw new Failure("approvals.duplicate", "each signer once", name);
-        names.add(name);
         if (c.opened.body.proposer === `signer:${name}` && !c.procedure.selfApproval) {
           throw new Failure("approvals.self-approval", "approvals by others than the proposer", name);
         }
         const claim = await readClaim(c, entry.body.claim, name, "approve", entry.at, "approvals");
         const sides = await sidesOf(claim, c.constitution, c.procedure.newSigners, entry.at);
+        // Twice only with an old and a new key, where each speaks for its own side of a change of signers.
+        const before = counted.get(name) ?? { counts: false, countsForProposed: false };
+        const all = { counts: before.counts || sides.counts, countsForProposed: before.countsForProposed || sides.countsForProposed };
+        if (canonical(object(all)) === canonical(object(before))) throw new Failure("approvals.duplicate", "each signer once", name);
+        counted.set(name, all);
         c.votes.push({ signer: name, at: entry.at, lapses: claim.exp * 1000, ...sides, isByPasskey: claim.key.isPasskey });
       }
       const listed = c.started.body.approvals;
-      const sorted = [...names].sort();
+      const sorted = [...counted.keys()].sort();
       if (canonical(listed) !== canonical(sorted)) throw new Failure("approvals.list", sorted.join(", "), listed.join(", "));
       if (sorted.length === 0) return notApplicable("The policy decided without anybody's approval.");
       return `${sorted.join(", ")}: each signed this action digest, this policy and this epoch.`;
@@ -128,14 +131,14 @@ const decisionChecks = {
   openings: {
     needs: ["statement"],
     async run(c) {
-      const committed = commitmentsIn(c.statement.params);
+      const committed = commitmentsIn([c.statement.params, c.finished.body.result]);
       for (const [digest, opening] of c.receipt.openings) {
-        if (!committed.has(digest)) throw new Failure("openings.unused", "openings of the action's commitments", digest);
+        if (!committed.has(digest)) throw new Failure("openings.unused", "openings of commitments in the action or its result", digest);
         const actual = await digestOf(object({ salt: opening.salt, value: opening.value }));
         if (actual !== digest) throw new Failure("openings.digest", digest, actual);
       }
       c.openingsHold = true;
-      if (committed.size === 0) return notApplicable("The action has no private values.");
+      if (committed.size === 0) return notApplicable("Neither the action nor its result has private values.");
       const hidden = committed.size - c.receipt.openings.size;
       if (hidden > 0) return notProved(`${hidden} of ${committed.size} private values were not disclosed with this receipt.`);
       return `${countText(committed.size, "private value")}, as committed to.`;
@@ -308,10 +311,10 @@ function countedNames(c, rule) {
   const committees = nodesOf(rule).flatMap(quorumsOf).map(({ committee }) => committee);
   const isMember = (constitution, name) => committees.some((committee) => constitution.committees.get(committee)?.includes(name));
   const { newSigners } = c.procedure;
-  return c.votes
+  const names = c.votes
     .filter(({ signer, counts, countsForProposed }) => (counts && isMember(c.constitution, signer)) || (countsForProposed && isMember(newSigners, signer)))
-    .map(({ signer }) => signer)
-    .sort();
+    .map(({ signer }) => signer);
+  return [...new Set(names)].sort();
 }
 
 /** The digests of all commitments within a value. */

@@ -49,8 +49,9 @@ function explain(c, passed) {
   const [kind, name] = c.opened.body.proposer.split(":");
   const asker = kind === "signer" ? `the signer ${name}` : `a client that the box calls ${name}`;
   say("request", `At ${timeText(c.opened.at)} ${asker} asked the box ${c.statement.box} for the action ${c.statement.type}.`);
+  const openings = c.openingsHold ? c.receipt.openings : new Map();
   for (const key of [...c.statement.params.keys()].sort()) {
-    say("parameter", `${key}: ${disclosedText(c.statement.params.get(key), c.openingsHold ? c.receipt.openings : new Map())}`);
+    say("parameter", `${key}: ${disclosedText(c.statement.params.get(key), openings)}`);
   }
   if (passed.has("policy")) {
     const { name, rule, wait } = c.procedure;
@@ -65,7 +66,8 @@ function explain(c, passed) {
     const how = c.started.body.mode === "break-glass" ? " by break-glass" : "";
     say("execution", `The box began to carry it out${how} at ${timeText(c.started.at)}.`);
     const { outcome, result } = c.finished.body;
-    say("result", `At ${timeText(c.finished.at)} it recorded the outcome "${outcome}" with the result ${canonical(result)}.`);
+    say("result", `At ${timeText(c.finished.at)} it recorded the outcome "${outcome}".`);
+    for (const key of [...result.keys()].sort()) say("result", `${key}: ${disclosedText(result.get(key), openings)}`);
   }
   return lines;
 }
