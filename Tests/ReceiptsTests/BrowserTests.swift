@@ -19,11 +19,12 @@ import Testing
     let bytes: [UInt8]
   }
 
-  /// Every story, expected from its own box and from any, and every mutation.
+  /// Every story, expected from its own box and from any; every mutation; and receipts with one wrong bit.
   static var cases: [Case] {
     ToldStory.all.map { Case(name: $0.name, key: $0.key, bytes: $0.bytes) }
       + ToldStory.all.map { Case(name: $0.name, key: "", bytes: $0.bytes) }
       + MutationTests.all.map { Case(name: $0.code, key: $0.key, bytes: $0.bytes) }
+      + FlippedReceipts.all.enumerated().map { Case(name: "flip \($0.offset)", key: "", bytes: $0.element) }
   }
 
   /// Runs a driver over the cases and holds what the page says against what this package says.

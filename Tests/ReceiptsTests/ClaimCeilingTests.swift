@@ -1,0 +1,108 @@
+import CanonicalJSON
+import Governance
+import Testing
+
+@testable import Receipts
+
+@Suite struct ClaimCeilingTests {
+  private func facts(_ change: (inout BoxFacts) throws -> Void = { _ in }) throws -> BoxFacts {
+    var story = try Stories.quorum()
+    story.policies = story.policies.setting("halting.breakGlass", to: nil)
+    var facts = BoxFacts(
+      hardware: .none, witnesses: .configured(count: 3, cosigned: 41, askedAtStart: true),
+      log: .writable(entries: 42), clock: .host, durability: .confirmed,
+      listeners: [.init(address: "127.0.0.1:8080", isLoopback: true, isEncrypted: false)], isRoot: false,
+      hasSandbox: true, keysAreFiles: true, valuesAreErasable: true,
+      constitution: try Constitution(json: story.constitution(epoch: 1)))
+    try change(&facts)
+    return facts
+  }
+
+  private func constitution(_ change: (inout Story) throws -> Void) throws -> Constitution {
+    var story = try Stories.quorum()
+    try change(&story)
+    return try Constitution(json: story.constitution(epoch: 1))
+  }
+
+  private func proved(_ facts: BoxFacts) -> Set<String> {
+    Set(ClaimCeiling.claims(from: facts).filter(\.isProved).map(\.id))
+  }
+
+  @Test func bestCaseProvesOnlyWhatFactsShow() throws {
+    #expect(
+      proved(try facts()) == [
+        "log-intact", "decisions-recomputable", "one-log", "no-rollback", "four-eyes", "no-self-approval", "durable",
+        "transport", "least-privilege", "erasable", "isolated-tools",
+      ])
+  }
+
+  /// What no fact of this version can show stays unproved in the best case.
+  @Test func honestItemsAreAlwaysListed() throws {
+    let claims = ClaimCeiling.claims(from: try facts())
+    for id in [
+      "signer-devices", "client-identity", "time", "operator-cannot-read", "operator-cannot-sign", "known-hardware",
+      "known-software", "outside-effects",
+    ] {
+      let claim = try #require(claims.first { $0.id == id })
+      #expect(!claim.isProved)
+      #expect(claim.json["reason"]?.string?.isEmpty == false)
+    }
+    #expect(Set(claims.map(\.id)).count == claims.count)
+  }
+
+  /// Each fact that turns bad takes exactly its own claims away.
+  @Test func eachFactTakesItsClaimAway() throws {
+    let best = proved(try facts())
+    func loses(_ change: (inout BoxFacts) throws -> Void, _ lost: Set<String>) throws {
+      #expect(best.subtracting(proved(try facts(change))) == lost)
+    }
+    try loses({ $0.witnesses = .none }, ["one-log", "no-rollback"])
+    try loses({ $0.witnesses = .configured(count: 3, cosigned: nil, askedAtStart: true) }, ["one-log"])
+    try loses({ $0.witnesses = .configured(count: 3, cosigned: 41, askedAtStart: false) }, ["no-rollback"])
+    try loses({ $0.log = .readOnly(reason: "the tail does not lead to the signed root") }, ["log-intact"])
+    try loses({ $0.durability = .unconfirmed(why: "synchronous is off") }, ["durable"])
+    try loses({ $0.isRoot = true }, ["least-privilege"])
+    try loses({ $0.hasSandbox = false }, ["isolated-tools"])
+    try loses({ $0.valuesAreErasable = false }, ["erasable"])
+    try loses(
+      { $0.listeners.append(.init(address: "0.0.0.0:80", isLoopback: false, isEncrypted: false)) }, ["transport"])
+    try loses({ $0.listeners.append(.init(address: "0.0.0.0:443", isLoopback: false, isEncrypted: true)) }, [])
+    try loses(
+      { facts in
+        facts.constitution = try constitution { $0.policies = $0.policies.setting("payments.selfApproval", to: true) }
+      }, ["four-eyes", "no-self-approval"])
+  }
+
+  private static let weakRules: [(rule: JSON, words: String)] = [
+    (["rule": "automatic", "checks": []], "payments: nobody"),
+    (["rule": "single", "committee": "officers"], "payments: one person"),
+    (
+      [
+        "rule": "any",
+        "of": [
+          ["rule": "quorum", "committee": "officers", "threshold": 2],
+          [
+            "rule": "timelock", "delay": 60, "objectors": "officers", "objections": 1,
+            "after": ["rule": "single", "committee": "officers"],
+          ],
+        ],
+      ], "payments: one person"
+    ),
+  ]
+
+  /// Automatic policies, single approvals and a weak branch of `any` are each named.
+  @Test(arguments: weakRules) func fourEyesNamesTheWeakPolicy(_ rule: JSON, _ words: String) throws {
+    let weak = try facts { facts in
+      facts.constitution = try constitution {
+        $0.policies = $0.policies.setting("payments.rule", to: rule).setting("halting.breakGlass", to: nil)
+      }
+    }
+    let claim = try #require(ClaimCeiling.claims(from: weak).first { $0.id == "four-eyes" })
+    guard case .notProved(let reason) = claim.state else {
+      Issue.record("four eyes are claimed")
+      return
+    }
+    #expect(reason.contains(words))
+    #expect(!reason.contains("governance"))
+  }
+}
