@@ -55,6 +55,11 @@ public struct BoxConfiguration: Sendable, Hashable {
   public struct TLSFiles: Sendable, Hashable {
     public var certificate: String
     public var privateKey: String
+
+    public init(certificate: String, privateKey: String) {
+      self.certificate = certificate
+      self.privateKey = privateKey
+    }
   }
 
   /// The API listener. Loopback unless the operator says otherwise.

@@ -32,6 +32,12 @@ public struct DataDirectory: Sendable {
     public let es256: P256.PrivateKey
     /// Root of the keys of the blob store.
     public let master: SecretBytes
+
+    public init(ed25519: Ed25519.PrivateKey, es256: P256.PrivateKey, master: SecretBytes) {
+      self.ed25519 = ed25519
+      self.es256 = es256
+      self.master = master
+    }
   }
 
   public let path: String

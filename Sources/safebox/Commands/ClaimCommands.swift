@@ -1,0 +1,78 @@
+import CanonicalJSON
+import Cryptography
+import OpenClaims
+import Terminal
+
+/// `claim sign|verify|digest`: any OpenClaim.
+enum ClaimCommands {
+  static let command = Command(
+    "claim", "sign, verify and digest OpenClaims",
+    subcommands: [
+      Command(
+        "sign", "add a signature to a claim",
+        arguments: [
+          .positional("file", "the claim, or - for standard input", values: .file),
+          .option(
+            "key", value: "file", "a private key whose public part is in the claim", values: .file, isRequired: true),
+          .option("out", value: "file", "where to write; default: standard output", values: .file),
+        ], run: sign),
+      Command(
+        "verify", "verify every signature, and the times",
+        arguments: [
+          .positional("file", "the claim, or - for standard input", values: .file),
+          .option("threshold", value: "count", "how many distinct keys must have signed", default: "1"), .json,
+        ], run: verify),
+      Command(
+        "digest", "print the digest that is signed", arguments: [.positional("file", "the claim", values: .file)],
+        run: digest),
+    ])
+
+  private static func read(_ arguments: ParsedArguments) throws -> Claim {
+    let path = try arguments.required("file")
+    do {
+      return try Claim(parsing: trimmed(try Files.read(path, limit: 65536)))
+    } catch let error as ClaimError {
+      throw CommandError("\(path): \(error)", exitCode: .verificationFailed)
+    }
+  }
+
+  private static func trimmed(_ bytes: [UInt8]) -> [UInt8] { bytes.last == 10 ? bytes.dropLast() : bytes }
+
+  private static func sign(_ arguments: ParsedArguments) throws -> ExitCode {
+    let claim = try read(arguments)
+    let signer = ClaimSigner(try SignerKeyFile.read(try arguments.required("key")))
+    let signed: Claim
+    do { signed = try claim.signed(by: signer) } catch {
+      throw CommandError("\(error)", hints: ["the claim's `key` must already name \(signer.key.text)"])
+    }
+    try Files.write(signed.json.canonicalBytes() + [10], to: arguments.value("out"))
+    return .ok
+  }
+
+  private static func verify(_ arguments: ParsedArguments) throws -> ExitCode {
+    let claim = try read(arguments)
+    let threshold = try arguments.integer("threshold", in: 1...Claim.maxKeys) ?? 1
+    do {
+      let verified = try ClaimVerifier().verify(claim, at: WallClock.seconds(), webAuthn: nil)
+      guard verified.validKeys.count >= threshold else {
+        throw CommandError(
+          "\(verified.validKeys.count) distinct keys signed, \(threshold) are demanded", exitCode: .verificationFailed)
+      }
+      Terminal.standard.write(
+        arguments.wantsJSON
+          ? JSON.object([
+            "digest": .string(claim.digest.hex), "keys": .array(verified.validKeys.map { .string($0.text) }),
+          ])
+          .canonicalString() + "\n"
+          : "valid: \(verified.validKeys.count) distinct keys signed \(claim.digest)\n")
+      return .ok
+    } catch let error as ClaimError {
+      throw CommandError("\(error)", exitCode: .verificationFailed)
+    }
+  }
+
+  private static func digest(_ arguments: ParsedArguments) throws -> ExitCode {
+    Terminal.standard.write(try read(arguments).digest.hex + "\n")
+    return .ok
+  }
+}

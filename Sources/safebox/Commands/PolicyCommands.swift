@@ -1,0 +1,40 @@
+import CanonicalJSON
+import Governance
+import Terminal
+
+/// `policy list|show|simulate`.
+enum PolicyCommands {
+  static let command = Command(
+    "policy", "look at policies, and try new ones on history",
+    subcommands: [
+      Command("list", "list the policies in force", arguments: [.json] + BoxConnection.arguments, run: list),
+      Command(
+        "show", "print one policy", arguments: [.positional("name", "the policy")] + BoxConnection.arguments, run: show),
+    ])
+
+  private static func list(_ arguments: ParsedArguments) async throws -> ExitCode {
+    let policies = try await BoxConnection(arguments).get("/v1/policies")
+    if arguments.wantsJSON {
+      Terminal.standard.write(policies.canonicalString() + "\n")
+      return .ok
+    }
+    var table = Table([.init("policy"), .init("covers"), .init("rule"), .init("digest", mayBeCut: false)])
+    for item in policies["policies"]?.array ?? [] {
+      let policy = item["policy"] ?? .null
+      table.add([
+        item["name"]?.string ?? "?", (policy["covers"]?.array ?? []).compactMap(\.string).joined(separator: " "),
+        policy["rule"]?.canonicalString() ?? "?", String((item["digest"]?.string ?? "?").prefix(16)),
+      ])
+    }
+    Terminal.standard.write(table.text(width: Terminal.standard.outputIsTTY ? Terminal.standard.width : nil))
+    return .ok
+  }
+
+  private static func show(_ arguments: ParsedArguments) async throws -> ExitCode {
+    let name = try arguments.required("name")
+    guard Name.isValid(name) else { throw CommandError("\(name) is not a policy's name", exitCode: .usage) }
+    let policy = try await BoxConnection(arguments).get("/v1/policies/\(name)")
+    Terminal.standard.write((policy["policy"] ?? .null).canonicalString() + "\n")
+    return .ok
+  }
+}

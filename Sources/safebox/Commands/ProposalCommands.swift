@@ -1,0 +1,66 @@
+import CanonicalJSON
+import Terminal
+
+/// `proposals`, `show`.
+enum ProposalCommands {
+  static let list = Command(
+    "proposals", "list proposals, newest first",
+    arguments: [
+      .option("status", value: "status", "only this status"),
+      .option("limit", value: "count", "how many", default: "20"), .json,
+    ] + BoxConnection.arguments, run: list)
+
+  static let show = Command(
+    "show", "show one proposal, with the private values that you may see",
+    arguments: [.positional("proposal", "the action digest"), .json] + BoxConnection.arguments, run: show)
+
+  private static func list(_ arguments: ParsedArguments) async throws -> ExitCode {
+    let connection = try BoxConnection(arguments)
+    let limit = try arguments.integer("limit", in: 1...10000) ?? 20
+    var proposals: [JSON] = []
+    var cursor: String?
+    repeat {
+      var path = "/v1/proposals?limit=\(min(100, limit - proposals.count))"
+      if let status = arguments.value("status") {
+        guard status.utf8.allSatisfy({ (97...122).contains($0) }) else {
+          throw CommandError("--status is one lower-case word", exitCode: .usage)
+        }
+        path += "&status=\(status)"
+      }
+      if let cursor { path += "&cursor=\(cursor)" }
+      let page = try await connection.get(path)
+      proposals += page["proposals"]?.array ?? []
+      cursor = page["next"]?.string
+    } while cursor != nil && proposals.count < limit
+    if arguments.wantsJSON {
+      Terminal.standard.write(JSON.array(proposals).canonicalString() + "\n")
+      return .ok
+    }
+    var table = Table([
+      .init("proposal", mayBeCut: false), .init("status"), .init("action"), .init("by"), .init("missing"),
+    ])
+    for proposal in proposals {
+      table.add([
+        proposal["proposal"]?.string ?? "?", proposal["status"]?["name"]?.string ?? "?",
+        proposal["statement"]?["action"]?["type"]?.string ?? "?", proposal["proposer"]?.string ?? "?",
+        (proposal["missing"]?.array ?? []).compactMap { $0["text"]?.string }.joined(separator: "; "),
+      ])
+    }
+    Terminal.standard.write(table.text(width: Terminal.standard.outputIsTTY ? Terminal.standard.width : nil))
+    return .ok
+  }
+
+  private static func show(_ arguments: ParsedArguments) async throws -> ExitCode {
+    let connection = try BoxConnection(arguments)
+    let (proposal, text) = try await ProposalFetch.fetch(try arguments.required("proposal"), connection)
+    if arguments.wantsJSON {
+      Terminal.standard.write(proposal.canonicalString() + "\n")
+      return .ok
+    }
+    Terminal.standard.write(ProposalOutput.text(proposal))
+    for line in text.lines(policyName: proposal["policy"]?["name"]?.string) {
+      Terminal.standard.write(line + "\n")
+    }
+    return .ok
+  }
+}

@@ -1,0 +1,23 @@
+import BoxService
+import Terminal
+
+/// The command line as data.
+enum SafeboxCommand {
+  static let version: String = Box.version
+
+  static let root: Command = Command(
+    "safebox", "act under rules that only M of N signers can change",
+    discussion: """
+      Tools and applications propose actions; signers approve them on their own machines; the box carries out what its \
+      policies allow, once, and logs everything so that anyone can check it offline.
+
+      Every option can also be set in the environment: --box as SAFEBOX_BOX, --token-file as SAFEBOX_TOKEN_FILE.
+      """,
+    subcommands: [
+      KeyCommands.command, InitCommand.command, ServeCommand.command, StatusCommand.command, ClientCommands.command,
+      ProposeCommand.command, ProposalCommands.list, ProposalCommands.show, VoteCommands.approve, VoteCommands.object,
+      VoteCommands.withdraw, ClaimCommands.command, PolicyCommands.command, CommitteeCommands.command,
+      LogCommands.command, WitnessCommands.command, ReceiptCommands.command,
+      DoctorCommand.command, CompletionsCommand.command, CompletionsCommand.manual, StatusCommand.version,
+    ])
+}

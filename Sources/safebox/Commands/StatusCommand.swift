@@ -1,0 +1,39 @@
+import CanonicalJSON
+import Terminal
+
+/// `status`, `version`.
+enum StatusCommand {
+  static let command = Command(
+    "status", "show the box and what it proves here and now", arguments: [.json] + BoxConnection.arguments, run: status)
+
+  static let version = Command(
+    "version", "print the version",
+    run: { _ in
+      Terminal.standard.write("safebox \(SafeboxCommand.version)\n")
+      return .ok
+    })
+
+  private static func status(_ arguments: ParsedArguments) async throws -> ExitCode {
+    let status = try await BoxConnection(arguments).get("/v1/status")
+    let isReady = status["mode"]?.string == "ready"
+    if arguments.wantsJSON {
+      Terminal.standard.write(status.canonicalString() + "\n")
+      return isReady ? .ok : .failed
+    }
+    let terminal = Terminal.standard
+    func line(_ name: String, _ value: String) { terminal.write("\(name)\(TerminalText.escaped(value))\n") }
+    line("box      ", status["box"]?.string ?? "?")
+    line("mode     ", status["mode"]?.string ?? "?")
+    line("entries  ", "\(status["size"]?.integer ?? 0)")
+    if let epoch = status["epoch"]?.integer { line("epoch    ", "\(epoch)") }
+    line("actions  ", (status["types"]?.array ?? []).compactMap(\.string).joined(separator: " "))
+    terminal.write("\nwhat this box proves here and now:\n")
+    for claim in status["claims"]?.array ?? [] {
+      let isProved = claim["state"]?.string == "proved"
+      let mark = isProved ? terminal.outputStyle.green("yes") : terminal.outputStyle.yellow("no ")
+      terminal.write("  \(mark)  \(TerminalText.escaped(claim["title"]?.string ?? "?"))\n")
+      terminal.write("       \(TerminalText.escaped(claim["why"]?.string ?? ""))\n")
+    }
+    return isReady ? .ok : .failed
+  }
+}
