@@ -137,3 +137,56 @@ import TransparencyLog
     FaultVFS.disarm(test.directory)
   }
 }
+
+/// The thread that moves the write-ahead log into the database.
+@Suite struct FrameMoverTests {
+  private let scratch: TemporaryDirectory
+  private let test: TestLog
+
+  init() throws {
+    FaultVFS.register
+    scratch = try TemporaryDirectory()
+    test = try TestLog(scratch.file("data"))
+  }
+
+  @Test func theWriteAheadLogStaysSmall() async throws {
+    var configuration = TestLog.Log.Configuration()
+    configuration.walFrames = 32
+    let log = try TestLog.Log(
+      writer: test.writer(), state: 0, configuration: configuration, sign: test.sign, decide: TestLog.decide)
+    for number in 0..<400 { _ = try await log.submit(.init(number: 1, text: "entry \(number)")) }
+    // About 1,200 frames of 4,120 bytes were written.
+    let size = try FileManager.default.attributesOfItem(atPath: test.directory + "/log.sqlite-wal")[.size] as? Int
+    #expect(try #require(size) < 300 * 4120)
+    await log.close()
+    #expect(try TreeRebuild.check(LogReader(path: test.directory)).faults == [])
+  }
+
+  /// A move that cannot be synced stops the log from the other thread.
+  @Test func aFailedMoveStopsTheLog() async throws {
+    try await test.fill([10])
+    let faults = FaultList()
+    var configuration = TestLog.Log.Configuration()
+    configuration.walFrames = 0
+    configuration.onFault = { faults.add($0) }
+    let log = try TestLog.Log(
+      writer: test.writer(vfs: FaultVFS.name), state: 0, configuration: configuration, sign: test.sign,
+      decide: TestLog.decide)
+    // The first sync is the commit's; every later one may be the mover's.
+    FaultVFS.arm(.sync(number: 1, kept: false), in: test.directory)
+    var revealed: [Committed<Int>] = []
+    while faults.steps.isEmpty {
+      do { revealed.append(try await log.submit(.init(number: 1, text: "entry"))) } catch {
+        #expect(error as? SubmissionError == .stopped)
+        break
+      }
+    }
+    await log.close()
+    FaultVFS.disarm(test.directory)
+    #expect(faults.steps.count == 1)
+    let reader = try test.writer().reader
+    #expect(try reader.size() >= UInt64(10 + revealed.count))
+    for receipt in revealed { #expect(try reader.entry(receipt.entries[0].index)?.bytes == receipt.entries[0].bytes) }
+    #expect(try TreeRebuild.check(reader).faults == [])
+  }
+}

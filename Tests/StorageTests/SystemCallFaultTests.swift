@@ -75,12 +75,12 @@ struct SystemCallFaultTests {
     var counts: [String: Int] = [:]
     var threads: Set<Substring> = []
     for line in run.trace {
-      let fields = line.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
-      guard fields.count == 2, let parenthesis = fields[1].firstIndex(of: "("), !fields[1].hasPrefix("+++") else {
-        continue
-      }
-      threads.insert(fields[0])
-      counts[String(fields[1][..<parenthesis]), default: 0] += 1
+      // "<thread>  <call>(...": the columns are padded.
+      guard let thread = line.split(separator: " ").first else { continue }
+      let rest = line.dropFirst(thread.count).drop { $0 == " " }
+      guard let parenthesis = rest.firstIndex(of: "("), !rest.hasPrefix("+++") else { continue }
+      threads.insert(thread)
+      counts[String(rest[..<parenthesis]), default: 0] += 1
     }
     // Occurrences are counted for each thread, so there must be only one.
     #expect(threads.count == 1)

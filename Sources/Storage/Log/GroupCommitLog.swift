@@ -81,6 +81,7 @@ public final class GroupCommitLog<State, Request: Sendable, Response: Sendable>:
   // Only the writer thread touches these after init.
   private let writer: LogWriter
   private var state: State
+  private var mover: FrameMover?
 
   /// Takes the writer over and starts the writer thread.
   ///
@@ -93,6 +94,9 @@ public final class GroupCommitLog<State, Request: Sendable, Response: Sendable>:
   ) throws {
     try self.init(
       writer: writer, state: state, configuration: configuration, hasThread: true, sign: sign, decide: decide)
+    mover = try FrameMover(directory: reader.directory, vfs: reader.vfs) { [weak self] error in
+      self?.stop("moving the write-ahead log into the database", error, [])
+    }
     // The thread keeps the log alive until `close`.
     try WriterThread.start(name: "log-writer") { [self] in
       while drain(waiting: true) {}
@@ -240,7 +244,7 @@ public final class GroupCommitLog<State, Request: Sendable, Response: Sendable>:
     for case .inspection(let run, _) in items { run(state) }
     if !batch.entries.isEmpty { configuration.onCommit(batch) }
     do {
-      try writer.moveFramesIfDue(limit: configuration.walFrames)
+      if writer.frames > configuration.walFrames, mover?.shouldFinish() ?? true { try writer.moveFrames() }
     } catch {
       // The batch is safe in the write-ahead log, but the database file may now be anything until it is recovered.
       stop("moving the write-ahead log into the database", error, [])
@@ -266,6 +270,8 @@ public final class GroupCommitLog<State, Request: Sendable, Response: Sendable>:
 
   private func finish() {
     refuse(queue.takeNow(upTo: .max), with: whyClosed)
+    // Before the lock goes.
+    mover?.close()
     writer.close()
     finished.open()
   }

@@ -25,8 +25,8 @@ public final class LogReader: Sendable {
     }
   }
 
-  private let directory: Directory
-  private let vfs: String?
+  let directory: Directory
+  let vfs: String?
   private let idle = Mutex<[LogReaderSession]>([])
   private static let kept = 4
 

@@ -109,15 +109,14 @@ public final class LogWriter: @unchecked Sendable {
     return CommittedBatch(entries: entries, checkpoint: next)
   }
 
-  /// Moves the write-ahead log's frames into the database file when there are more than `limit`.
+  /// Frames in the write-ahead log, 4 KiB each.
+  var frames: Int { session?.frames.count ?? 0 }
+
+  /// Moves the write-ahead log's frames into the database file, without waiting for readers.
   ///
   /// Frames are overwritten in place once all have been moved and no reader needs them, so the file keeps its size and a
   /// commit needs no new blocks: on ext4 that is the difference between a data sync and a journal commit.
-  func moveFramesIfDue(limit: Int) throws {
-    let session = try open()
-    guard session.frames.count > limit else { return }
-    _ = try session.connection.checkpointWAL(.passive)
-  }
+  func moveFrames() throws { try open().connection.checkpointWAL(.passive) }
 
   /// Closes the database and gives the data directory free.
   func close() { session = nil }
