@@ -9,9 +9,9 @@ struct StatusRoutes: Sendable {
   let box: Box
 
   var endpoints: [Endpoint] {
-    let claim = APISchemas.object([
-      "id": APISchemas.text, "title": APISchemas.text, "state": APISchemas.text, "why": APISchemas.text,
-    ])
+    let claim = APISchemas.object(
+      ["id": APISchemas.text, "title": APISchemas.text, "state": APISchemas.text],
+      optional: ["evidence": APISchemas.text, "reason": APISchemas.text])
     return [
       Endpoint(
         method: "GET", path: "/v1/status", operation: "getStatus", summary: "Name, keys, size, epoch and mode",
@@ -59,6 +59,7 @@ struct StatusRoutes: Sendable {
   }
 
   private func claims() async throws -> [JSON] {
-    ClaimCeiling.claims(from: try await box.boxFacts()).map(\.json)
+    guard let facts = try await box.facts() else { return [] }
+    return ClaimCeiling.claims(from: facts).map(\.json)
   }
 }

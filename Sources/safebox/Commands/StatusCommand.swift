@@ -32,7 +32,7 @@ enum StatusCommand {
       let isProved = claim["state"]?.string == "proved"
       let mark = isProved ? terminal.outputStyle.green("yes") : terminal.outputStyle.yellow("no ")
       terminal.write("  \(mark)  \(TerminalText.escaped(claim["title"]?.string ?? "?"))\n")
-      terminal.write("       \(TerminalText.escaped(claim["why"]?.string ?? ""))\n")
+      terminal.write("       \(TerminalText.escaped(claim["evidence"]?.string ?? claim["reason"]?.string ?? ""))\n")
     }
     return isReady ? .ok : .failed
   }

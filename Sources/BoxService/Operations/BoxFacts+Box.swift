@@ -1,0 +1,43 @@
+import Governance
+import Receipts
+import TransparencyLog
+
+extension Box {
+  /// What is so about this box, read from the process, the configuration and the log at the time of asking; `nil` where not
+  /// even entry 0 can be read.
+  func facts() async throws -> BoxFacts? {
+    var constitution: Constitution?
+    if let core {
+      // A box that is stopping answers from what it read last.
+      constitution = try? await core.sequencer.inspect { state, _ in state.constitution }
+    }
+    if constitution == nil { constitution = try firstConstitution() }
+    guard let constitution else { return nil }
+    let log: BoxFacts.Log =
+      switch mode {
+      case .ready: .writable(entries: try reader.size())
+      case .readOnly(let reason): .readOnly(reason: reason)
+      }
+    var witnessing = BoxFacts.Witnesses.none
+    if let text = configuration.witnessPolicy, let policy = try? WitnessPolicy(parsing: Array(text.utf8)) {
+      witnessing = .configured(
+        count: policy.witnesses.count, cosigned: await witnesses?.newest?.checkpoint.size, askedAtStart: true)
+    }
+    return BoxFacts(
+      hardware: .none, witnesses: witnessing, log: log, clock: .host, durability: .confirmed,
+      listeners: [
+        .init(
+          address: configuration.listen.text, isLoopback: configuration.listen.isLoopback,
+          isEncrypted: configuration.tls != nil),
+        .init(address: configuration.admin.text, isLoopback: configuration.admin.isLoopback, isEncrypted: false),
+      ],
+      isRoot: CurrentProcess.isRoot, hasSandbox: false, keysAreFiles: true, valuesAreErasable: true,
+      constitution: constitution)
+  }
+
+  private func firstConstitution() throws -> Constitution? {
+    guard let stored = try reader.entry(0), let entry = try? Entry(parsing: stored.bytes), entry.kind == .boxCreated
+    else { return nil }
+    return try? BoxCreated(body: entry.body).constitution
+  }
+}
