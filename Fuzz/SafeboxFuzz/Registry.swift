@@ -18,6 +18,8 @@ enum Registry {
     TransparencyLogTargets.tilePath,
     TransparencyLogTargets.bundle,
     TransparencyLogTargets.merkle,
+    ReceiptTargets.parse,
+    ReceiptTargets.verify,
     HTTPTargets.head,
     HTTPTargets.chunks,
   ]

@@ -8,6 +8,7 @@ import Governance
 public struct ReceiptExplanation: Sendable, Hashable {
   public enum Topic: String, Sendable, Hashable {
     case request, parameter, policy, approval, decision, execution, result
+    case resultValue = "result-value"
   }
 
   public struct Line: Sendable, Hashable {
@@ -60,7 +61,7 @@ public struct ReceiptExplanation: Sendable, Hashable {
         .result,
         "At \(PlainWords.time(log.finished.at)) it recorded the outcome \"\(log.finished.body.outcome.rawValue)\".")
       for member in log.finished.body.result {
-        say(.result, "\(member.key): \(Self.text(member.value, openings: disclosed))")
+        say(.resultValue, "\(member.key): \(Self.text(member.value, openings: disclosed))")
       }
     }
     self.lines = lines

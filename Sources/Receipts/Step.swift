@@ -45,7 +45,8 @@ public enum StepID: String, Sendable, Hashable, CaseIterable {
     switch self {
     case .format: []
     case .checkpoint, .entries, .identity, .evidence, .release: [.format]
-    case .logSignature, .inclusion, .genesis: [.checkpoint, .entries]
+    case .logSignature, .inclusion: [.checkpoint, .entries]
+    case .genesis: [.logSignature, .inclusion]
     case .boxKey, .witnesses: [.logSignature]
     case .constitution: [.genesis]
     case .succession, .statement: [.constitution]

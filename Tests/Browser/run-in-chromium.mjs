@@ -103,6 +103,33 @@ try {
       }
     }
   }
+
+  // The other ways in: pasted text, a key put in afterwards, a key that is none, a receipt dropped on the page.
+  const [first] = JSON.parse(readFileSync(cases, "utf8"));
+  const text = JSON.stringify(readFileSync(first.file, "utf8"));
+  const verdictAfter = async (action) =>
+    evaluate(`new Promise((done) => {
+      document.getElementById("result").replaceChildren();
+      ${action}
+      const read = () => {
+        const verdict = document.querySelector("[data-verdict]");
+        verdict === null ? setTimeout(read, 2) : done(verdict.dataset.verdict + " " + (document.querySelector("[data-step=box-key]")?.dataset.state ?? "-"));
+      };
+      read();
+    })`);
+  const setKey = (key) => `document.getElementById("key").value = ${JSON.stringify(key)}; document.getElementById("key").dispatchEvent(new Event("change"));`;
+  const ways = [
+    ["the text field", `document.getElementById("key").value = ""; document.getElementById("text").value = ${text}; document.getElementById("check").click();`, "accepted not-proved"],
+    ["a key", setKey(first.key), "accepted passed"],
+    ["a wrong key", setKey("not a key"), "problem -"],
+    ["no key again", setKey(""), "accepted not-proved"],
+    ["a paste", `const pasted = new DataTransfer(); pasted.setData("text/plain", ${text}); document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: pasted, bubbles: true, cancelable: true }));`, "accepted not-proved"],
+    ["a drop", `const dropped = new DataTransfer(); dropped.items.add(new File([${text}], "receipt.json")); document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: dropped, bubbles: true, cancelable: true }));`, "accepted not-proved"],
+  ];
+  for (const [way, action, expected] of ways) {
+    const actual = await verdictAfter(action);
+    if (actual !== expected) throw new Error(`${way}: expected ${expected}, found ${actual}`);
+  }
   const requests = events.filter((e) => e.method === "Network.requestWillBeSent").map((e) => e.params.request.url).filter((url) => !url.startsWith("file:") && url !== "about:blank");
   if (requests.length > 0) throw new Error(`the page asked for ${requests.join(", ")}`);
   const complaints = events.filter((e) => (e.method === "Log.entryAdded" && e.params.entry.level === "error") || e.method === "Runtime.exceptionThrown");

@@ -67,7 +67,7 @@ function explain(c, passed) {
     say("execution", `The box began to carry it out${how} at ${timeText(c.started.at)}.`);
     const { outcome, result } = c.finished.body;
     say("result", `At ${timeText(c.finished.at)} it recorded the outcome "${outcome}".`);
-    for (const key of [...result.keys()].sort()) say("result", `${key}: ${disclosedText(result.get(key), openings)}`);
+    for (const key of [...result.keys()].sort()) say("result-value", `${key}: ${disclosedText(result.get(key), openings)}`);
   }
   return lines;
 }

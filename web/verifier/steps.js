@@ -191,7 +191,7 @@ const logChecks = {
     },
   },
   genesis: {
-    needs: ["checkpoint", "entries"],
+    needs: ["log-signature", "inclusion"],
     async run(c) {
       if (c.receipt.roles.genesis !== 0) throw new Failure("genesis.index", "0", `${c.receipt.roles.genesis}`);
       if (c.genesis.body.box !== c.checkpoint.origin) throw new Failure("genesis.origin", c.checkpoint.origin, c.genesis.body.box);
