@@ -163,7 +163,8 @@ import Testing
 
   @Test func budgets() throws {
     let rule = Rule.any([
-      .automatic([.budget(field: "params.amount", limit: 10, period: 1), .count(limit: 2, period: 2)]), .single(committee: "team"),
+      .automatic([.budget(field: "params.amount", limit: 10, period: 1), .count(limit: 2, period: 2)]),
+      .single(committee: "team"),
     ])
     let world = try World(
       constitution(committees: ["team": ["a", "b"]], policies: ["pay": try Policy("pay.out", rule: rule)]), keys: ["a"])

@@ -191,7 +191,7 @@ extension World {
   }
 
   /// Starting and finishing every proposal: with the approvals that count, and with others.
-  private func executions(_ oracle: Oracle, at now: Int64) -> [Oracle.Event] {
+  func executions(_ oracle: Oracle, at now: Int64) -> [Oracle.Event] {
     proposals.indices.flatMap { p -> [Oracle.Event] in
       let outcomes: [Oracle.Event] = outcomes.map { .finish(p, $0) }
       guard let decision = oracle.decision(p, at: now) else {

@@ -84,20 +84,26 @@ public struct Entry: Sendable, Hashable {
 
   /// Walks a value that was built rather than parsed, for what the parser would refuse.
   private static func checkReadable(_ value: JSON, depth: Int) throws(EntryError) {
-    guard depth <= limits.maxDepth else { throw .notJSON("nesting deeper than \(limits.maxDepth)") }
     switch value {
     case .null, .bool: return
     case .integer(let integer):
       guard integer.magnitude <= UInt64(JSON.maxSafeInteger) else { throw .notJSON("\(integer) is beyond 2^53-1") }
     case .double(let number): throw .notJSON("\(number) is not an integer")
     case .string(let text): try checkReadable(text)
-    case .array(let elements): for element in elements { try checkReadable(element, depth: depth + 1) }
+    case .array(let elements):
+      try checkNesting(depth)
+      for element in elements { try checkReadable(element, depth: depth + 1) }
     case .object(let members):
+      try checkNesting(depth)
       for member in members {
         try checkReadable(member.key)
         try checkReadable(member.value, depth: depth + 1)
       }
     }
+  }
+
+  private static func checkNesting(_ depth: Int) throws(EntryError) {
+    guard depth <= limits.maxDepth else { throw .notJSON("nesting deeper than \(limits.maxDepth)") }
   }
 
   private static func checkReadable(_ text: String) throws(EntryError) {

@@ -39,6 +39,11 @@ public struct Commitment: Sendable, Hashable {
     }
   }
 
+  /// A member's name in an error: as it is where it is plain, quoted where it could deceive a terminal.
+  private static func shown(_ name: String) -> String {
+    name.utf8.allSatisfy { (0x21...0x7E).contains($0) } ? name : JSON.string(name).summary
+  }
+
   /// Refuses objects that look like a commitment and are none: a reader that is less strict would take them for one.
   static func checkWellFormed(_ value: JSON, path: String) throws(FieldError) {
     switch value {
@@ -52,7 +57,7 @@ public struct Commitment: Sendable, Hashable {
         }
         return
       }
-      for member in members { try checkWellFormed(member.value, path: "\(path).\(JSON.string(member.key).summary)") }
+      for member in members { try checkWellFormed(member.value, path: "\(path).\(shown(member.key))") }
     default: return
     }
   }
