@@ -1,4 +1,5 @@
 import CanonicalJSON
+import Cryptography
 import Foundation
 import TestSupport
 import Testing
@@ -77,6 +78,34 @@ import Testing
 
   @Test(.enabled(if: node != nil && chromium != nil, "chromium is not installed")) func pageAgrees() throws {
     try compare("run-in-chromium.mjs", [try #require(Self.chromium)])
+  }
+
+  /// Two readers of JSON that differ see different documents under one signature.
+  @Test(.enabled(if: node != nil, "node is not installed")) func parserAgrees() throws {
+    let vectors = try Vectors.own("json.json")
+    let cases = (vectors["accepted"]?.array ?? []) + (vectors["refused"]?.array ?? [])
+    var texts = try cases.map { item in
+      try #require(item["text"]?.string.map { Array($0.utf8) } ?? item["hex"]?.string.flatMap { Hex.decode($0) })
+    }
+    // Nesting at and over the limit, and every ASCII character alone, escaped and within a string.
+    for depth in [64, 65] {
+      texts.append(Array((String(repeating: "[", count: depth) + String(repeating: "]", count: depth)).utf8))
+    }
+    for byte in UInt8(0)..<128 {
+      texts += [[byte], [0x22, byte, 0x22], [0x22, 0x5C, byte, 0x22], [0x31, byte, 0x31]]
+    }
+    let directory = try TemporaryDirectory()
+    let list = try directory.write(
+      JSON.array(texts.map { .string(Hex.encode($0)) }).canonicalBytes(), to: "texts.json")
+    let run = try Subprocess.run(try #require(Self.node), ["\(Self.scripts)/json-in-node.mjs", Self.page, list])
+    try #require(run.status == 0, "\(run.errors)")
+    let results = try #require(try JSON(parsing: run.output, limits: .document(maxBytes: 1 << 24)).array)
+    try #require(results.count == texts.count)
+    for (text, result) in zip(texts, results) {
+      let ours = try? JSON(parsing: text, limits: .document(maxBytes: 1 << 24))
+      #expect(result == ours.map { .string($0.canonicalString()) } ?? .null, "\(String(decoding: text, as: UTF8.self))")
+    }
+    #expect(texts.count > 500)
   }
 
   /// The shipped file is what its readable parts make, and its policy names the hashes of its own script and style.

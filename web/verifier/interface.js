@@ -1,2 +1,2 @@
 // What the page, and the tests that run this script without a page, call.
-globalThis.SafeboxVerifier = Object.freeze({ verifyReceipt, expectedBox });
+globalThis.SafeboxVerifier = Object.freeze({ verifyReceipt, expectedBox, parseJSON, canonical });

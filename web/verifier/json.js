@@ -60,10 +60,13 @@ function parseJSON(bytes, limits) {
   }
 
   function number() {
-    const match = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/.exec(text.slice(position, position + 400));
+    const pattern = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
+    pattern.lastIndex = position;
+    const match = pattern.exec(text);
     if (match === null) fail("not a value");
     const value = Number(match[0]);
-    if (!Number.isFinite(value)) fail("number out of range");
+    // A number that is not zero and reads as zero is as much out of range as one that reads as infinite.
+    if (!Number.isFinite(value) || (value === 0 && /^[^eE]*[1-9]/.test(match[0]))) fail("number out of range");
     if (limits.integersOnly && (/[.eE]/.test(match[0]) || !Number.isSafeInteger(value))) fail("number is not an integer within 2^53-1");
     position += match[0].length;
     if (/[0-9.eE+-]/.test(text[position] ?? "")) fail("malformed number");

@@ -61,8 +61,11 @@ function parseNote(note) {
   return { text, signatures };
 }
 
+const checkpointMaxBytes = 65536;
+
 /** The body of a checkpoint: origin, size, root; extension lines are kept by the note's text alone. */
 function parseCheckpoint(text) {
+  if (utf8(text).length > checkpointMaxBytes) throw new LogError(`more than ${checkpointMaxBytes} bytes`);
   const lines = text.slice(0, -1).split("\n");
   if (lines.length < 3) throw new LogError("fewer than three lines");
   const [origin, size, root] = lines;
@@ -108,6 +111,8 @@ function cosignedMessage(signature, text) {
   return { time, signature: signature.subarray(8), message: utf8(`cosignature/v1\ntime ${time}\n${text}`) };
 }
 
+const policyMaxCount = 256;
+
 /** tlog-policy: witnesses Map(name -> key), groups Map(name -> {need, members}), and the name of the quorum. */
 async function parseWitnessPolicy(text) {
   const policy = { witnesses: new Map(), groups: new Map(), quorum: null };
@@ -149,6 +154,7 @@ async function parseWitnessPolicy(text) {
     },
   };
   for (const line of text.split("\n")) {
+    if (Math.max(keys.log.size, policy.witnesses.size, policy.groups.size) > policyMaxCount) throw new LogError("a witness policy that is too long");
     if (/[\u0000-\u0008\u000b-\u001f\u007f]/.test(line)) throw new LogError("a control character in the witness policy");
     const words = line.split(/[ \t]+/).filter((word) => word !== "");
     if (words.length === 0 || words[0].startsWith("#")) continue;
