@@ -11,7 +11,6 @@ public struct DataDirectory: Sendable {
   public enum Failure: Error, CustomStringConvertible {
     case absent(path: String)
     case missing(file: String)
-    case readable(file: String, mode: String)
     case notEmpty(path: String)
     case malformed(file: String, reason: String)
 
@@ -19,7 +18,6 @@ public struct DataDirectory: Sendable {
       switch self {
       case .absent(let path): "there is no box in \(path)"
       case .missing(let file): "\(file) is missing"
-      case .readable(let file, let mode): "\(file) has mode \(mode); others could read it (chmod go= \(file))"
       case .notEmpty(let path): "\(path) is not empty"
       case .malformed(let file, let reason): "\(file): \(reason)"
       }
@@ -121,9 +119,7 @@ public struct DataDirectory: Sendable {
   }
 
   private func secret(_ path: String) throws -> [UInt8] {
-    let bytes = try read(path, limit: 65536)
-    let mode = try WholeFile.mode(path)
-    guard mode & 0o077 == 0 else { throw Failure.readable(file: path, mode: String(mode, radix: 8)) }
+    guard let bytes = try WholeFile.read(path, limit: 65536, secret: true) else { throw Failure.missing(file: path) }
     return bytes
   }
 }

@@ -87,6 +87,13 @@ public final class Directory: Sendable {
     }
   }
 
+  /// Its permission bits.
+  public func mode() throws(SystemCallError) -> UInt32 {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw SystemCallError.last("fstat", path) }
+    return status.st_mode & 0o7777
+  }
+
   /// Whether it holds no name.
   public func isEmpty() throws(SystemCallError) -> Bool { try names().isEmpty }
 

@@ -72,7 +72,8 @@ enum DurableFile {
     return bytes
   }
 
-  private static func writeAll(_ bytes: [UInt8], to file: Int32, _ subject: String) throws(SystemCallError) {
+  /// Writes all bytes, whatever the kernel takes at a time.
+  static func writeAll(_ bytes: [UInt8], to file: Int32, _ subject: String) throws(SystemCallError) {
     var done = 0
     while done < bytes.count {
       let count = bytes.withUnsafeBytes { write(file, $0.baseAddress?.advanced(by: done), $0.count - done) }

@@ -2,8 +2,13 @@ import Glibc
 
 /// Small files by path: read whole, created once, or replaced in one step. What a crash leaves is the old file or the new.
 public enum WholeFile {
+  /// Whether there is something at the path that this process may look at.
+  public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
   /// The bytes of a regular file, or nil when it is absent. Over `limit` bytes: EFBIG.
-  public static func read(_ path: String, limit: Int) throws(SystemCallError) -> [UInt8]? {
+  ///
+  /// - Parameter secret: Refuses with EACCES a file that others than its owner may read.
+  public static func read(_ path: String, limit: Int, secret: Bool = false) throws(SystemCallError) -> [UInt8]? {
     let file = open(path, O_RDONLY | O_CLOEXEC)
     if file < 0 {
       if errno == ENOENT { return nil }
@@ -13,6 +18,9 @@ public enum WholeFile {
     var status = stat()
     guard fstat(file, &status) == 0 else { throw SystemCallError.last("fstat", path) }
     guard status.st_mode & S_IFMT == S_IFREG else { throw SystemCallError(call: "open", subject: path, errno: EISDIR) }
+    guard !secret || status.st_mode & 0o077 == 0 else {
+      throw SystemCallError(call: "open (others may read this secret)", subject: path, errno: EACCES)
+    }
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 65536)
     while true {
@@ -25,13 +33,6 @@ public enum WholeFile {
       bytes.append(contentsOf: buffer[..<count])
       guard bytes.count <= limit else { throw SystemCallError(call: "read", subject: path, errno: EFBIG) }
     }
-  }
-
-  /// Permission bits of a file.
-  public static func mode(_ path: String) throws(SystemCallError) -> UInt32 {
-    var status = stat()
-    guard stat(path, &status) == 0 else { throw SystemCallError.last("stat", path) }
-    return status.st_mode & 0o7777
   }
 
   /// Writes a file that must not exist; durable on return. EEXIST when it does.
@@ -65,15 +66,7 @@ public enum WholeFile {
     do throws(SystemCallError) {
       // The umask may have taken bits away; the caller's mode is what it says.
       guard fchmod(file, mode) == 0 else { throw SystemCallError.last("fchmod", temporary) }
-      var done = 0
-      while done < bytes.count {
-        let count = bytes.withUnsafeBytes { write(file, $0.baseAddress?.advanced(by: done), $0.count - done) }
-        if count < 0 {
-          if errno == EINTR { continue }
-          throw SystemCallError.last("write", temporary)
-        }
-        done += count
-      }
+      try DurableFile.writeAll(bytes, to: file, temporary)
       // A failed fsync is final: see `DurableFile`.
       guard fsync(file) == 0 else { throw SystemCallError.last("fsync", temporary) }
     } catch {

@@ -56,7 +56,7 @@ public struct WitnessConfiguration: Sendable, Hashable {
 
   /// Reads a configuration file.
   public init(file path: String) throws {
-    guard let bytes = try SystemFile.read(path, limit: 1 << 20) else { throw Failure.missing(path: path) }
+    guard let bytes = try WholeFile.read(path, limit: 1 << 20) else { throw Failure.missing(path: path) }
     try self.init(parsing: bytes)
   }
 

@@ -36,7 +36,7 @@ public final class WitnessDatabase: WitnessRecords {
     let directory = try creating ? Directory.make(path) : Directory(opening: path)
     lock = try ProcessLock(directory)
     let file = "\(path)/\(Self.fileName)"
-    guard creating || SystemFile.exists(file) else { throw Failure.missing(path: file) }
+    guard creating || WholeFile.exists(file) else { throw Failure.missing(path: file) }
     connection = try SQLiteConnection(path: file, access: creating ? .create : .readWrite)
     try connection.setPragma("journal_mode", to: "wal")
     try connection.setPragma("synchronous", to: "FULL", expecting: "2")

@@ -22,7 +22,7 @@ enum WitnessKeyFile {
   ]
 
   static func read(_ path: String) throws -> Ed25519.PrivateKey {
-    guard let bytes = try SystemFile.read(path, limit: 4096, secret: true) else { throw Failure.missing(path: path) }
+    guard let bytes = try WholeFile.read(path, limit: 4096, secret: true) else { throw Failure.missing(path: path) }
     do {
       return try Ed25519.PrivateKey(pkcs8DER: PEM.decode(String(decoding: bytes, as: UTF8.self), label: label))
     } catch {
@@ -33,7 +33,7 @@ enum WitnessKeyFile {
   static func create(_ path: String) throws -> Ed25519.PrivateKey {
     let key = Ed25519.PrivateKey.generate()
     let der = key.seed.withUnsafeBytes { prefix + Array($0) }
-    try SystemFile.createSecret(path, contents: Array(PEM.encode(der, label: label).utf8))
+    try WholeFile.create(path, with: Array(PEM.encode(der, label: label).utf8), mode: 0o600)
     return key
   }
 }

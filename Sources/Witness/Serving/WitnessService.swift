@@ -1,5 +1,6 @@
 import Glibc
 import HTTPServer
+import Storage
 import TransparencyLog
 
 /// A witness as a process: configuration in, HTTP out, until the task is cancelled.
@@ -64,8 +65,8 @@ public enum WitnessService {
     _ configuration: WitnessConfiguration, startsFresh: Bool,
     onFailure: @escaping @Sendable (CheckpointWitness.Failure) -> Void
   ) throws -> CheckpointWitness {
-    let hasKey = SystemFile.exists(configuration.keyFile)
-    let hasRecords = SystemFile.exists("\(configuration.directory)/\(WitnessDatabase.fileName)")
+    let hasKey = WholeFile.exists(configuration.keyFile)
+    let hasRecords = WholeFile.exists("\(configuration.directory)/\(WitnessDatabase.fileName)")
     guard hasRecords || !hasKey || startsFresh else {
       throw Failure.keyWithoutRecords(key: configuration.keyFile, directory: configuration.directory)
     }

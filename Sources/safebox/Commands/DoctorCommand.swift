@@ -33,7 +33,7 @@ enum DoctorCommand {
     }
     if let origin { check("private keys and their modes") { _ = try directory.keys(origin: origin) } }
     check("directory mode") {
-      let mode = try WholeFile.mode(path)
+      let mode = try Directory(opening: path).mode()
       guard mode & 0o077 == 0 else {
         throw CommandError("\(path) has mode \(String(mode, radix: 8)); chmod 700 it")
       }

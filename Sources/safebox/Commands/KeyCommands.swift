@@ -76,11 +76,13 @@ enum SignerKeyFile {
   ]
 
   static func read(_ path: String) throws -> P256.PrivateKey {
-    let bytes = try Files.read(path, limit: 65536)
-    let mode = path == "-" ? 0o600 : try WholeFile.mode(path)
-    guard mode & 0o077 == 0 else {
-      throw CommandError("\(path) can be read by others", hints: ["chmod 600 \(path)"])
+    let bytes: [UInt8]?
+    do {
+      bytes = try WholeFile.read(path, limit: 65536, secret: true)
+    } catch {
+      throw CommandError("\(error)", hints: ["a private key is a file of your own: chmod 600 \(path)"])
     }
+    guard let bytes else { throw CommandError("there is no key \(path)") }
     do {
       return try P256.PrivateKey(pkcs8PEM: String(decoding: bytes, as: UTF8.self))
     } catch {
