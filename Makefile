@@ -28,11 +28,13 @@ lint: ## check format and shell syntax
 
 demo: ## a governed payment from proposal to a receipt that a stranger verifies offline
 	@scripts/setup test
-	scripts/demo
+	@$(MAKE) --no-print-directory release
+	@scripts/demo
 
 up: ## start the box of the demo and keep it serving on loopback
 	@scripts/setup test
-	scripts/demo --serve
+	@$(MAKE) --no-print-directory release
+	@scripts/up
 
 bench: ## measure beside the peers on this machine; docs/benchmarks.md has the method
 	@scripts/setup bench

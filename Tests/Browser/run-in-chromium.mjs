@@ -39,6 +39,7 @@ chromium.on("exit", (code) => {
   console.error(`chromium exited early with ${code}`);
   stop(1);
 });
+for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]]) process.on(signal, () => stop(code));
 
 // The DevTools protocol over file descriptors 3 and 4: messages end with NUL.
 let next = 0;
