@@ -70,14 +70,21 @@ struct BoxCore: Sendable {
     guard let row = try await blocking.run({ try index.row(id) }) else {
       throw Problem(status: 404, code: "no_proposal", detail: "there is no proposal \(id)")
     }
-    return try await view(row)
+    guard let view = try await views([row]).first else { throw Problem(status: 500, code: "internal") }
+    return view
   }
 
-  func view(_ row: ProposalIndex.Row) async throws -> ProposalView {
-    let (status, policyName) = try await sequencer.inspect { state, now in
-      (state.status(of: row.proposal, at: now), state.proposal(row.proposal)?.procedure.policyName)
-    }
-    let (index, reader) = (index, reader)
+  /// Views of several rows, from one look at the state.
+  func views(_ rows: [ProposalIndex.Row]) async throws -> [ProposalView] {
+    let ids = rows.map(\.proposal)
+    let statuses = try await sequencer.inspect { state, now in ids.map { state.status(of: $0, at: now) } }
+    var views: [ProposalView] = []
+    for (row, status) in zip(rows, statuses) { views.append(try await view(row, status: status)) }
+    return views
+  }
+
+  private func view(_ row: ProposalIndex.Row, status: Status?) async throws -> ProposalView {
+    let (index, reader, epochs) = (index, reader, epochs)
     // Read after the state, so that a row is never older than the status beside it.
     return try await blocking.run {
       guard let row = try index.row(row.proposal), let stored = try reader.entry(row.opened) else {
@@ -95,7 +102,7 @@ struct BoxCore: Sendable {
       let opened = try ProposalOpened(body: entry.body)
       return ProposalView(
         row: row, opened: opened, openedAt: entry.at,
-        policyName: policyName ?? epochs.policyName(digest: opened.statement.policy, epoch: opened.statement.epoch),
+        policyName: epochs.policyName(digest: opened.statement.policy, epoch: opened.statement.epoch),
         status: status, votes: try index.votes(opened: row.opened), result: result, mode: mode)
     }
   }

@@ -135,10 +135,9 @@ struct ProposalRoutes: Sendable {
     while views.count < limit, scanned < Self.maxScan, !isEnd {
       let rows = try await box.rows(before: before, limit: limit)
       isEnd = rows.count < limit
-      for row in rows where views.count < limit {
-        let view = try await box.view(row)
+      for view in try await box.views(rows) where views.count < limit {
         if status == nil || view.statusName == status { views.append(view) }
-        before = row.opened
+        before = view.row.opened
         scanned += 1
       }
     }

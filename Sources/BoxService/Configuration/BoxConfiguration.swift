@@ -70,24 +70,16 @@ public struct BoxConfiguration: Sendable, Hashable {
   public var tls: TLSFiles?
   /// The witness policy (C2SP tlog-policy text), or `nil` for none: then nothing proves a single view.
   public var witnessPolicy: String?
-  /// Page with which a signer's passkey may sign: relying-party id and origins.
-  public var webAuthn: WebAuthnSettings?
-
-  public struct WebAuthnSettings: Sendable, Hashable {
-    public var relyingParty: String
-    public var origins: [String]
-  }
 
   public init(
     listen: Listener = .tcp(address: "127.0.0.1", port: 8470),
     admin: Listener = .tcp(address: "127.0.0.1", port: 8471),
-    tls: TLSFiles? = nil, witnessPolicy: String? = nil, webAuthn: WebAuthnSettings? = nil
+    tls: TLSFiles? = nil, witnessPolicy: String? = nil
   ) {
     self.listen = listen
     self.admin = admin
     self.tls = tls
     self.witnessPolicy = witnessPolicy
-    self.webAuthn = webAuthn
   }
 
   /// Reads `box.json`; at most 64 KiB.
@@ -107,21 +99,6 @@ public struct BoxConfiguration: Sendable, Hashable {
       tls = nil
     }
     witnessPolicy = try reader.optionalString("witnessPolicy", maxBytes: 32768)
-    if var settings = try reader.optionalObject("webAuthn") {
-      let relyingParty = try settings.string("relyingParty", maxBytes: 253)
-      let origins = try settings.array("origins", maxCount: 16)
-      webAuthn = WebAuthnSettings(
-        relyingParty: relyingParty,
-        origins: try origins.enumerated().map { index, value throws(FieldError) in
-          guard let text = value.string else {
-            throw FieldError(field: "webAuthn.origins[\(index)]", expected: "a string", actual: "\(value)")
-          }
-          return text
-        })
-      try settings.finish()
-    } else {
-      webAuthn = nil
-    }
     try reader.finish()
     if !listen.isLoopback && tls == nil {
       throw FieldError(
@@ -141,11 +118,6 @@ public struct BoxConfiguration: Sendable, Hashable {
       object["tls"] = ["certificate": .string(tls.certificate), "privateKey": .string(tls.privateKey)]
     }
     if let witnessPolicy { object["witnessPolicy"] = .string(witnessPolicy) }
-    if let webAuthn {
-      object["webAuthn"] = [
-        "relyingParty": .string(webAuthn.relyingParty), "origins": .array(webAuthn.origins.map { .string($0) }),
-      ]
-    }
     return JSON.object(object).canonicalBytes() + [10]
   }
 }

@@ -20,6 +20,8 @@ enum ClaimCommands {
         "verify", "verify every signature, and the times",
         arguments: [
           .positional("file", "the claim, or - for standard input", values: .file),
+          .option("rp", value: "domain", "relying party, for claims signed with a passkey"),
+          .option("origin", value: "url", "an origin whose page may have asked for the passkey", isRepeated: true),
           .option("threshold", value: "count", "how many distinct keys must have signed", default: "1"), .json,
         ], run: verify),
       Command(
@@ -30,7 +32,7 @@ enum ClaimCommands {
   private static func read(_ arguments: ParsedArguments) throws -> Claim {
     let path = try arguments.required("file")
     do {
-      return try Claim(parsing: trimmed(try Files.read(path, limit: 65536)))
+      return try Claim(parsing: trimmed(try Files.read(path, limit: 65536)), limits: .publishedClaim)
     } catch let error as ClaimError {
       throw CommandError("\(path): \(error)", exitCode: .verificationFailed)
     }
@@ -51,9 +53,12 @@ enum ClaimCommands {
 
   private static func verify(_ arguments: ParsedArguments) throws -> ExitCode {
     let claim = try read(arguments)
+    let passkeys = arguments.value("rp").map {
+      WebAuthnPolicy(rpID: $0, origins: arguments.values("origin"), requireUserVerification: true)
+    }
     let threshold = try arguments.integer("threshold", in: 1...Claim.maxKeys) ?? 1
     do {
-      let verified = try ClaimVerifier().verify(claim, at: WallClock.seconds(), webAuthn: nil)
+      let verified = try ClaimVerifier().verify(claim, at: WallClock.seconds(), webAuthn: passkeys)
       guard verified.validKeys.count >= threshold else {
         throw CommandError(
           "\(verified.validKeys.count) distinct keys signed, \(threshold) are demanded", exitCode: .verificationFailed)
