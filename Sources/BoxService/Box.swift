@@ -221,7 +221,7 @@ public final class Box: Sendable {
     events.close()
     await witnesses?.stop()
     for server in servers.withLock({ $0 }) { await server.shutdown(deadline: .seconds(10)) }
-    await core?.scheduler.drain()
+    await core?.scheduler.drain(within: .seconds(10))
     await core?.sequencer.close()
     httpClient.shutDown()
     store.release()

@@ -74,23 +74,33 @@ actor ExecutionScheduler {
     Task { await self.attempt(id) }
   }
 
-  /// Starts nothing more and waits for what runs.
-  func drain() async {
+  /// Starts nothing more and waits for what runs, but no longer than `limit`: what is then still under way is reconciled at
+  /// the next start.
+  func drain(within limit: Duration) async {
     isDraining = true
     sweeper?.cancel()
     for alarm in alarms.values { alarm.cancel() }
     alarms = [:]
     waiting = []
-    if !running.isEmpty { await withCheckedContinuation { idleWaiters.append($0) } }
+    guard !running.isEmpty else { return }
+    let timer = Task {
+      do { try await Task.sleep(for: limit) } catch { return }
+      report("\(running.count) executions are still under way; the next start reconciles them")
+      wakeIdleWaiters()
+    }
+    await withCheckedContinuation { idleWaiters.append($0) }
+    timer.cancel()
+  }
+
+  private func wakeIdleWaiters() {
+    for waiter in idleWaiters { waiter.resume() }
+    idleWaiters = []
   }
 
   private func ended(_ id: SHA256Digest) {
     running.remove(id)
     if !waiting.isEmpty { consider(waiting.removeFirst()) }
-    if running.isEmpty {
-      for waiter in idleWaiters { waiter.resume() }
-      idleWaiters = []
-    }
+    if running.isEmpty { wakeIdleWaiters() }
   }
 
   private func attempt(_ id: SHA256Digest) async {
