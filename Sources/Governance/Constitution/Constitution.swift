@@ -18,6 +18,8 @@ public struct Constitution: Sendable, Hashable {
   public let digest: SHA256Digest
   /// The digest of each policy, by name.
   public let policyDigests: [String: SHA256Digest]
+  /// The members of each committee as sets, for the decisions.
+  let members: [String: Set<String>]
   /// Which policy has each pattern. Two with the same are refused by ``validate(with:)``.
   private let coverage: [Pattern: String]
 
@@ -38,6 +40,7 @@ public struct Constitution: Sendable, Hashable {
     self.epoch = epoch
     self.signers = Dictionary(signers.map { ($0.name, $0) }) { first, _ in first }
     self.committees = committees
+    members = committees.mapValues(Set.init)
     self.policies = policies
     self.root = root
     self.passkeys = passkeys

@@ -121,7 +121,7 @@ extension BoxState {
     case .restrain(.revoke(let name)):
       guard let constitution, constitution.signers[name] != nil else { throw .noSigner(name) }
       let root = constitution.root
-      let left = Set(constitution.committees[root.committee] ?? []).subtracting(revokedSigners(at: now))
+      let left = (constitution.members[root.committee] ?? []).subtracting(revokedSigners(at: now))
         .subtracting([name])
       guard left.count >= root.threshold else {
         throw .lockout(committee: root.committee, needs: root.threshold, left: left.count)

@@ -40,7 +40,7 @@ extension BoxState {
       if constitution.signers[signer] == nil { throw .claim(.unknownSigner(signer)) }
       throw .vote(.notMember(signer: signer, committees: names.sorted()))
     }
-    let seats = procedure.objectors.filter { constitution.committees[$0]?.contains(signer) ?? false }
+    let seats = procedure.objectors.filter { constitution.members[$0]?.contains(signer) ?? false }
     guard seats.isEmpty || seats.contains(where: { !procedure.removes(signer, from: $0) }) else {
       throw .vote(.ownRemoval(signer: signer))
     }

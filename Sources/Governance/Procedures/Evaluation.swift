@@ -64,7 +64,7 @@ extension Procedure {
   ) -> Standing {
     func ballot(_ side: Approval.Sides, _ seats: Constitution) -> Ballot {
       Ballot(
-        action: action, openedAt: votes.openedAt, committees: seats.committees.mapValues(Set.init),
+        action: action, openedAt: votes.openedAt, committees: seats.members,
         approvals: counted(rule, votes, side, seats, at: now).map { ($0.signer, $0.at) },
         candidates: { votes.mayApprove($0, selfApproval: selfApproval) },
         objections: { objectors(in: $0, votes, constitution) }, spending: votes.spending)
@@ -91,7 +91,8 @@ extension Procedure {
 
   /// The members of a committee who object with effect, ascending.
   func objectors(in committee: String, _ votes: Votes, _ constitution: Constitution) -> [String] {
-    let members = constitution.committees[committee] ?? []
+    if votes.objections.isEmpty { return [] }
+    let members = constitution.members[committee] ?? []
     return votes.objections.map(\.signer).filter { members.contains($0) && !removes($0, from: committee) }.sorted()
   }
 
@@ -99,7 +100,7 @@ extension Procedure {
   /// it, or nobody could ever be removed.
   func removes(_ signer: String, from committee: String) -> Bool {
     switch effect {
-    case .committees(let new), .recovery(let new): !(new.committees[committee] ?? []).contains(signer)
+    case .committees(let new), .recovery(let new): !(new.members[committee] ?? []).contains(signer)
     case .restrain(.revoke(let name)): name == signer
     default: false
     }
@@ -140,6 +141,6 @@ extension Missing {
 extension Constitution {
   /// Everybody in any of these committees.
   func members(of names: Set<String>) -> Set<String> {
-    names.reduce(into: Set()) { $0.formUnion(committees[$1] ?? []) }
+    names.reduce(into: Set()) { $0.formUnion(members[$1] ?? []) }
   }
 }
