@@ -124,9 +124,9 @@ public final class Box: Sendable {
       }
       let state: BoxState
       do {
-        state = try Self.fold(store.reader, epochs: epochs, origin: origin)
+        state = try LogFold.run(store.reader, epochs: epochs)
       } catch {
-        startMode = .readOnly(reason: "the log does not fold: \(error)")
+        startMode = .readOnly(reason: "\(error)")
         core = nil
         witnesses = nil
         break
@@ -158,28 +158,6 @@ public final class Box: Sendable {
           })
       }
     }
-  }
-
-  /// Every entry through the fold. The log was signed by this box; an entry that does not fold means that the program or
-  /// the log is wrong, and then nothing may be appended.
-  private static func fold(_ reader: LogReader, epochs: EpochArchive, origin: String) throws -> BoxState {
-    var state = BoxState()
-    try reader.forEachEntry(in: 0..<(try reader.size())) { stored in
-      let entry = try Entry(parsing: stored.bytes)
-      do throws(Fault) {
-        try state.apply(entry)
-      } catch {
-        throw FoldFailure(index: stored.index, fault: error)
-      }
-      if entry.kind == .boxCreated || entry.kind == .executionFinished { epochs.note(state.constitution) }
-    }
-    return state
-  }
-
-  struct FoldFailure: Error, CustomStringConvertible {
-    var index: UInt64
-    var fault: Fault
-    var description: String { "entry \(index): \(fault.code): \(fault)" }
   }
 
   /// Only the witnesses' own hosts, which may be private: the operator's configuration names them.

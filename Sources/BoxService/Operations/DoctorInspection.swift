@@ -1,4 +1,3 @@
-import Governance
 import Storage
 import TransparencyLog
 
@@ -15,19 +14,6 @@ public enum DoctorInspection {
       origin: try reader.origin(), keys: try directory.keys(origin: try reader.origin()))
     guard let signed = try reader.latestCheckpoint() else { throw Fault(description: "the log has no checkpoint") }
     _ = try signed.verified(log: signers.log, requiring: .everyKey)
-    var state = BoxState()
-    var frontier = Frontier()
-    try reader.forEachEntry(in: 0..<signed.checkpoint.size) { stored in
-      frontier.append(leafHash: stored.leafHash)
-      do {
-        try state.apply(try Entry(parsing: stored.bytes))
-      } catch {
-        throw Fault(description: "entry \(stored.index): \(error)")
-      }
-    }
-    guard frontier.root == signed.checkpoint.root else {
-      throw Fault(
-        description: "the entries give root \(frontier.root), the checkpoint is signed over \(signed.checkpoint.root)")
-    }
+    _ = try LogFold.run(reader, epochs: EpochArchive())
   }
 }

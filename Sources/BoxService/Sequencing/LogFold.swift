@@ -1,0 +1,46 @@
+import Governance
+import Storage
+import TransparencyLog
+
+/// Every entry of the log through the fold, and every leaf under the signed root.
+///
+/// The start-up gate has compared the tail with the signed checkpoint; since all entries are read here anyway, all of them
+/// are held against it: an entry altered on the disk long ago must not decide anything today.
+enum LogFold {
+  /// Why a log does not lead to a state.
+  enum Failure: Error, CustomStringConvertible {
+    case entry(index: UInt64, reason: String)
+    case noCheckpoint
+    case root(signed: String, recomputed: String)
+
+    var description: String {
+      switch self {
+      case .entry(let index, let reason): "entry \(index) does not fold: \(reason)"
+      case .noCheckpoint: "the log has no checkpoint"
+      case .root(let signed, let recomputed):
+        "the entries give root \(recomputed), the checkpoint is signed over \(signed)"
+      }
+    }
+  }
+
+  /// The state after the newest checkpoint's last entry; `epochs` learns of every constitution.
+  static func run(_ reader: LogReader, epochs: EpochArchive) throws -> BoxState {
+    guard let signed = try reader.latestCheckpoint() else { throw Failure.noCheckpoint }
+    var state = BoxState()
+    var frontier = Frontier()
+    try reader.forEachEntry(in: 0..<signed.checkpoint.size) { stored in
+      frontier.append(leafHash: stored.leafHash)
+      do {
+        let entry = try Entry(parsing: stored.bytes)
+        try state.apply(entry)
+        if entry.kind == .boxCreated || entry.kind == .executionFinished { epochs.note(state.constitution) }
+      } catch {
+        throw Failure.entry(index: stored.index, reason: "\(error)")
+      }
+    }
+    guard frontier.root == signed.checkpoint.root else {
+      throw Failure.root(signed: signed.checkpoint.root.hex, recomputed: frontier.root.hex)
+    }
+    return state
+  }
+}
