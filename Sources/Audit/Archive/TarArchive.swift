@@ -38,18 +38,18 @@ public enum TarArchive {
   /// Most files that are read.
   public static let maxFiles = 1 << 20
 
-  /// The header and padded contents of one file.
-  public static func encode(_ file: File) throws(Failure) -> [UInt8] {
-    guard isValid(file.path), file.bytes.count < 1 << 33 else { throw .path(file.path) }
+  /// The header of a file of `size` bytes.
+  static func header(path: String, size: Int) throws(Failure) -> [UInt8] {
+    guard isValid(path), size < 1 << 33 else { throw .path(path) }
     var header = [UInt8](repeating: 0, count: blockSize)
     func put(_ text: String, at offset: Int) {
       header.replaceSubrange(offset..<(offset + text.utf8.count), with: text.utf8)
     }
-    put(file.path, at: 0)
+    put(path, at: 0)
     put("0000644", at: 100)
     put("0000000", at: 108)
     put("0000000", at: 116)
-    put(octal(file.bytes.count, digits: 11), at: 124)
+    put(octal(size, digits: 11), at: 124)
     put("00000000000", at: 136)
     put("        ", at: 148)
     put("0", at: 156)
@@ -59,8 +59,16 @@ public enum TarArchive {
     put(octal(sum, digits: 6), at: 148)
     header[154] = 0
     header[155] = 32
-    let padding = (blockSize - file.bytes.count % blockSize) % blockSize
-    return header + file.bytes + [UInt8](repeating: 0, count: padding)
+    return header
+  }
+
+  /// How many zero bytes follow the contents of a file.
+  static func padding(after size: Int) -> Int { (blockSize - size % blockSize) % blockSize }
+
+  /// The header and padded contents of one file.
+  public static func encode(_ file: File) throws(Failure) -> [UInt8] {
+    try header(path: file.path, size: file.bytes.count) + file.bytes
+      + [UInt8](repeating: 0, count: padding(after: file.bytes.count))
   }
 
   /// What ends an archive.
@@ -107,7 +115,7 @@ public enum TarArchive {
     return files
   }
 
-  private static func isValid(_ path: String) -> Bool {
+  static func isValid(_ path: String) -> Bool {
     let segments = path.split(separator: "/", omittingEmptySubsequences: false)
     return path.utf8.count <= 100
       && segments.allSatisfy { segment in
