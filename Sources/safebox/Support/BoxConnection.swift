@@ -56,9 +56,10 @@ struct BoxConnection: Sendable {
     func json() throws -> JSON { try JSON(parsing: body, limits: .document(maxBytes: 64 << 20)) }
   }
 
-  /// Sends a request; a problem becomes a `CommandError` with its code and next steps.
+  /// Sends a request; a problem becomes a `CommandError` with its code and next steps, unless its status is accepted.
   func send(
-    _ method: String, _ path: String, body: JSON? = nil, headers: [(String, String)] = [], deadline: Int64 = 90
+    _ method: String, _ path: String, body: JSON? = nil, headers: [(String, String)] = [], deadline: Int64 = 90,
+    accepting: Set<Int> = []
   ) async throws -> Answer {
     var fields = headers.map { HTTPClientHeader($0.0, $0.1) }
     if let token { fields.append(HTTPClientHeader("Authorization", "Bearer \(token)")) }
@@ -76,8 +77,14 @@ struct BoxConnection: Sendable {
         hints: ["is `safebox serve` running? give its address with --box"])
     }
     let answer = Answer(status: response.status, body: response.body, headers: response.headers)
-    if response.status >= 400 { throw Self.failure(answer) }
+    if response.status >= 400, !accepting.contains(response.status) { throw Self.failure(answer) }
     return answer
+  }
+
+  /// A resource of the public log, such as `checkpoint` or `tile/0/000`; `nil` where there is none.
+  func logResource(_ path: String) async throws -> [UInt8]? {
+    let answer = try await send("GET", "/log/\(path)", accepting: [404])
+    return answer.status == 404 ? nil : answer.body
   }
 
   func get(_ path: String) async throws -> JSON { try await send("GET", path).json() }
