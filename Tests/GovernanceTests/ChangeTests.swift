@@ -129,6 +129,26 @@ import Testing
     #expect(box.state.constitution?.signers.count == 3)
   }
 
+  @Test func everyNewKeyIsPossessed() throws {
+    var box = try TestBox()
+    func change(_ ana: Signer) throws -> JSONObject {
+      Self.members(
+        try TestBox.constitution(signers: [ana] + TestBox.people.dropFirst().map { try TestKeys.signer($0) }))
+    }
+    let old = try TestKeys.signer("ana")
+    let new = try TestKeys.signer("ana", keys: ["ana-new"])
+    let stolen = Signer(name: "ana", keys: [SignerKey(key: new.keys[0].key, possession: old.keys[0].possession)])
+    #expect(code { try box.open("governance.committee.set", change(stolen)) } == "constitution.possession")
+    let asBen = try TestKeys.signer("ben", keys: ["ana-new"])
+    let renamed = Signer(name: "ana", keys: asBen.keys)
+    #expect(code { try box.open("governance.committee.set", change(renamed)) } == "constitution.possession")
+    // A key that is kept must keep its proof.
+    let unproved = Signer(name: "ana", keys: [SignerKey(key: old.keys[0].key, possession: "AAAA")])
+    #expect(code { try box.open("governance.committee.set", change(unproved)) } == "constitution.possession")
+    try box.open("governance.committee.set", change(new))
+    try box.open("governance.committee.set", change(old))
+  }
+
   @Test func aChangeThatIsNotFitToGovernIsRefusedAtOpening() throws {
     var box = try TestBox()
     let new = try TestBox.constitution(

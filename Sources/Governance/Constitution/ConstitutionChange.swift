@@ -30,7 +30,7 @@ extension Constitution {
   func validateChange(to new: Constitution, with signatures: SignatureCheck) throws(ConstitutionRefusal) {
     guard new.box == box else { throw .wrongBox(expected: box, actual: new.box) }
     guard new.epoch == epoch + 1 else { throw .wrongEpoch(expected: epoch + 1, actual: new.epoch) }
-    try new.validate(with: signatures)
+    try new.validate(with: signatures, after: self)
   }
 
   private func settingPolicy(_ reader: inout ObjectReader) throws(FieldError) -> Constitution {

@@ -8,7 +8,9 @@ extension Constitution {
   /// Signatures are checked as of no particular time: possession proofs do not expire.
   public func validate() throws(ConstitutionRefusal) { try validate(with: .real) }
 
-  func validate(with signatures: SignatureCheck) throws(ConstitutionRefusal) {
+  /// `old` is the constitution that this one replaces: what its keys have proved they need not prove again. nil for the
+  /// first one.
+  func validate(with signatures: SignatureCheck, after old: Constitution? = nil) throws(ConstitutionRefusal) {
     let size = json.canonicalBytes().count
     guard size <= Limits.bytes else { throw .tooLarge(limit: Limits.bytes, actual: size) }
     try validateMembers()
@@ -25,7 +27,7 @@ extension Constitution {
     }
     try validateReach(of: .quorum(root.quorum), name: "root")
     try validateStrength()
-    try validateKeys(with: signatures)
+    try validateKeys(with: signatures, after: old)
   }
 
   private func validateMembers() throws(ConstitutionRefusal) {
@@ -101,7 +103,7 @@ extension Constitution {
     }
   }
 
-  private func validateKeys(with signatures: SignatureCheck) throws(ConstitutionRefusal) {
+  private func validateKeys(with signatures: SignatureCheck, after old: Constitution?) throws(ConstitutionRefusal) {
     // By the bytes of the public key: one key registered under two forms is still one key.
     var owners: [[UInt8]: String] = [:]
     for (name, signer) in signers.sorted(by: { $0.key < $1.key }) {
@@ -110,6 +112,8 @@ extension Constitution {
         if let other = owners[bytes] { throw .sharedKey(signers: [other, name]) }
         owners[bytes] = name
         guard key.key.algorithm != .webauthn || passkeys != nil else { throw .passkeysMissing(signer: name) }
+        let known = old?.signers[name]?.keys ?? []
+        if known.contains(where: { $0 == key && $0.key.algorithm == key.key.algorithm }) { continue }
         do {
           try signatures.checkPossession(box: box, signer: name, key: key, passkeys: passkeys)
         } catch {
