@@ -13,8 +13,8 @@ enum AuditCommands {
       Command(
         "export", "write one deterministic archive of the log",
         discussion: """
-          Reads a data directory (also beside a running box) or, with --box, a running box's public log. The same range \
-          of the same log gives the same archive, byte for byte.
+          Reads a data directory (also beside a running box) or, with --box, what a running box shows to everybody, which is \
+          its newest checkpoint only. From one data directory the same range gives the same archive, byte for byte.
           """,
         arguments: [
           Settings.data, .option("out", value: "file", "the archive to write", values: .file, isRequired: true),
