@@ -20,7 +20,7 @@ public struct Procedure: Sendable, Hashable {
   public let effect: Effect
 
   /// Fields of `execution.started` that a policy meters.
-  var meters: [Meter] { rule.meters + (breakGlass?.rule.meters ?? []) }
+  package var meters: [Meter] { rule.meters + (breakGlass?.rule.meters ?? []) }
 
   /// The committees whose members may approve.
   var approvers: Set<String> { rule.approvers.union(breakGlass?.rule.approvers ?? []) }

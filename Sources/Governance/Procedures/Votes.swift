@@ -33,6 +33,12 @@ public struct Objection: Sendable, Hashable {
   public var at: Int64
   /// Index of its entry.
   public var index: UInt64
+
+  package init(signer: String, at: Int64, index: UInt64) {
+    self.signer = signer
+    self.at = at
+    self.index = index
+  }
 }
 
 /// Everything said about a proposal, and what else its decision depends on.

@@ -46,7 +46,7 @@ public struct Ledger: Sendable, Hashable {
   }
 
   /// Records an execution started at `now` under a policy with these meters.
-  mutating func record(_ action: Action, meters: [Meter], at now: Int64) {
+  package mutating func record(_ action: Action, meters: [Meter], at now: Int64) {
     var longest: [String: Meter] = [:]
     for meter in meters {
       let name = meter.field ?? ""
