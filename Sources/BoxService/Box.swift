@@ -201,6 +201,8 @@ public final class Box: Sendable {
     for server in servers.withLock({ $0 }) { await server.shutdown(deadline: .seconds(10)) }
     await core?.scheduler.drain(within: .seconds(10))
     await core?.sequencer.close()
+    // The log is closed: what is cut off now has no end in it, and the next start reconciles it.
+    await core?.scheduler.cut()
     httpClient.shutDown()
     store.release()
   }

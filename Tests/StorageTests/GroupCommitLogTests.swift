@@ -50,7 +50,7 @@ import TransparencyLog
       .init(number: 5, text: String(repeating: "x", count: EntryDraft.maximumBytes + 1)), completion: inbox.receive)
     log.submit(.init(number: 1, text: "next"), completion: inbox.receive)
     #expect(log.drain(waiting: false))
-    #expect(throws: EntryDraft.Failure.tooLarge(bytes: 16_385, limit: 16_384)) { try inbox.results[0].get() }
+    #expect(throws: EntryDraft.Failure.tooLarge(bytes: 65_536, limit: 65_535)) { try inbox.results[0].get() }
     #expect(try inbox.results[1].get().response == 1)
     #expect(throws: EntryDraft.Failure.empty) { try EntryDraft([]) }
     await log.close()

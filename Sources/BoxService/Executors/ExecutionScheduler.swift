@@ -1,7 +1,7 @@
 import CanonicalJSON
 import Cryptography
 import Governance
-import Synchronization
+import Storage
 
 /// Carries approved decisions out, each once.
 ///
@@ -18,8 +18,12 @@ actor ExecutionScheduler {
   private let metrics: Metrics
   private let clock: @Sendable () -> Int64
   private let report: @Sendable (String) -> Void
-  private var running: Set<SHA256Digest> = []
-  private var waiting: [SHA256Digest] = []
+  private var running: [SHA256Digest: Task<Void, Never>] = [:]
+  /// Considered while they ran: what the run looked at may be older than what caused the call.
+  private var again: Set<SHA256Digest> = []
+  /// First in, first out; `isQueued` holds the same proposals.
+  private var queue: [SHA256Digest] = []
+  private var isQueued: Set<SHA256Digest> = []
   private var alarms: [SHA256Digest: Task<Void, Never>] = [:]
   private var isDraining = false
   private var sweeper: Task<Void, Never>?
@@ -40,51 +44,73 @@ actor ExecutionScheduler {
   /// Takes up what an earlier process left: executions without a finish are reconciled, decisions are carried out.
   func resume() async {
     do {
-      let (executing, open) = try await sequencer.inspect { state, now in
-        let executing = state.interrupted.compactMap { id in
-          state.proposal(id).map { (id, $0.statement, state.policy(of: id)) }
-        }
-        return (executing, state.openProposals(at: now))
+      let executing = try await sequencer.inspect { state, _ in
+        state.interrupted.compactMap { id in state.proposal(id).map { (id, $0.statement, state.policy(of: id)) } }
       }
+      guard !isDraining else { return }
       for (id, statement, policy) in executing {
-        running.insert(id)
-        Task { await self.reconcile(id, statement, policy) }
+        running[id] = Task { await self.reconcile(id, statement, policy) }
       }
-      for id in open { consider(id) }
     } catch {
       report("cannot resume executions: \(error)")
     }
+    await sweep()
+    guard !isDraining else { return }
     sweeper = Task { [weak self] in
       while (try? await Task.sleep(for: Self.sweepInterval)) != nil { await self?.sweep() }
     }
   }
 
   /// Looks at every open proposal: after whatever changes many of them at once, and from time to time for what becomes
-  /// possible by the passing of time alone, such as room in a budget.
-  private func sweep() async {
-    guard let open = try? await sequencer.inspect({ state, now in state.openProposals(at: now) }) else { return }
-    for id in open { consider(id) }
+  /// possible by the passing of time alone, such as room in a budget. It is one look at the state for all of them, so
+  /// that those that wait for people cost little.
+  func sweep() async {
+    let ripe = try? await sequencer.inspect { state, now in
+      state.openProposals(at: now).filter { id in
+        switch state.status(of: id, at: now) {
+        case .approved, .locked: true
+        default: false
+        }
+      }
+    }
+    for id in ripe ?? [] { consider(id) }
+  }
+
+  /// Looks at what waits for the execution of `id`.
+  private func considerFollowers(of id: SHA256Digest) async {
+    let followers = try? await sequencer.inspect { state, _ in
+      state.proposals.filter { $0.phase == .open && $0.statement.action.follows.contains(id) }.map(\.id)
+    }
+    for follower in followers ?? [] { consider(follower) }
   }
 
   /// Looks whether a proposal may be carried out, now or later. Called after everything that could have changed that.
   func consider(_ id: SHA256Digest) {
-    guard !isDraining, !running.contains(id), !waiting.contains(id) else { return }
-    guard running.count < Self.maxConcurrent else { return waiting.append(id) }
-    running.insert(id)
-    Task { await self.attempt(id) }
+    guard !isDraining else { return }
+    guard running[id] == nil else {
+      again.insert(id)
+      return
+    }
+    guard !isQueued.contains(id) else { return }
+    guard running.count < Self.maxConcurrent else {
+      isQueued.insert(id)
+      return queue.append(id)
+    }
+    running[id] = Task { await self.attempt(id) }
   }
 
-  /// Starts nothing more and waits for what runs, but no longer than `limit`: what is then still under way is reconciled at
-  /// the next start.
+  /// Starts nothing more and waits for what runs, at most this long.
   func drain(within limit: Duration) async {
     isDraining = true
     sweeper?.cancel()
     for alarm in alarms.values { alarm.cancel() }
     alarms = [:]
-    waiting = []
+    queue = []
+    isQueued = []
+    again = []
     guard !running.isEmpty else { return }
     let timer = Task {
-      do { try await Task.sleep(for: limit) } catch { return }
+      try await Task.sleep(for: limit)
       report("\(running.count) executions are still under way; the next start reconciles them")
       wakeIdleWaiters()
     }
@@ -92,15 +118,29 @@ actor ExecutionScheduler {
     timer.cancel()
   }
 
-  private func wakeIdleWaiters() {
-    for waiter in idleWaiters { waiter.resume() }
-    idleWaiters = []
+  /// Cancels what `drain` did not wait for, and returns when all of it has ended. To be called when the sequencer is
+  /// closed: then nothing is recorded as finished that was merely cut off, and the next start reconciles it.
+  func cut() async {
+    let tasks = Array(running.values)
+    for task in tasks { task.cancel() }
+    for task in tasks { await task.value }
   }
 
   private func ended(_ id: SHA256Digest) {
-    running.remove(id)
-    if !waiting.isEmpty { consider(waiting.removeFirst()) }
+    running[id] = nil
+    if again.remove(id) != nil { consider(id) }
+    while running.count < Self.maxConcurrent, !queue.isEmpty {
+      let next = queue.removeFirst()
+      isQueued.remove(next)
+      consider(next)
+    }
     if running.isEmpty { wakeIdleWaiters() }
+  }
+
+  private func wakeIdleWaiters() {
+    let waiters = idleWaiters
+    idleWaiters = []
+    for waiter in waiters { waiter.resume() }
   }
 
   private func attempt(_ id: SHA256Digest) async {
@@ -111,11 +151,10 @@ actor ExecutionScheduler {
     } catch {
       return report("\(id): \(error)")
     }
-    switch status {
-    case .approved: await execute(id)
-    case .locked(let until): wake(id, at: until)
-    default: return
-    }
+    guard !isDraining else { return }
+    if case .locked(let until) = status { return wake(id, at: until) }
+    alarms.removeValue(forKey: id)?.cancel()
+    if case .approved = status { await execute(id) }
   }
 
   private func wake(_ id: SHA256Digest, at time: Int64) {
@@ -138,7 +177,7 @@ actor ExecutionScheduler {
       guard case .started(let answer) = try await sequencer.submit(.start(id)).response else { return }
       started = answer
     } catch is Refusal {
-      // The state moved on between looking and starting. Nothing happened, and nothing will.
+      // The state moved on between looking and starting, or a stop or seal holds. Nothing happened; the sweep looks again.
       return
     } catch {
       return report("\(id): the start was not recorded: \(error)")
@@ -146,44 +185,52 @@ actor ExecutionScheduler {
     // A crash from here to the finish leaves a start without a finish: `reconcile` settles it.
     let clock = ContinuousClock()
     let begun = clock.now
-    await finish(id, await act(id, started.statement, started.policy, isRepeat: false))
+    let outcome = await act(id, started.statement, started.policy, isRepeat: false)
+    await finish(id, started.statement, outcome)
     metrics.observe("safebox_execution_seconds", seconds: (clock.now - begun) / .seconds(1))
   }
 
   private func reconcile(_ id: SHA256Digest, _ statement: Statement, _ policy: Policy?) async {
     defer { ended(id) }
     report("\(id): the box stopped while this was executing; reconciling")
-    await finish(id, await act(id, statement, policy, isRepeat: true))
+    await finish(id, statement, await act(id, statement, policy, isRepeat: true))
   }
 
   private func act(
     _ id: SHA256Digest, _ statement: Statement, _ policy: Policy?, isRepeat: Bool
   ) async -> ExecutionOutcome {
+    /// Nothing was done now; but what is repeated may have been done before.
+    func notDone(_ reason: String) -> ExecutionOutcome {
+      let result: JSONObject = ["reason": .string(reason)]
+      return isRepeat ? .unknown(result: result) : .failed(result: result, opening: nil)
+    }
     // The fold brings these about itself when the finish is applied; that happens once, whenever it is recorded.
     if ActionType.folded.contains(statement.action.type) { return .executed(result: [:], opening: nil) }
     guard let executor = executors[statement.action.type] else {
-      return .failed(result: ["reason": "this box has no executor for the type"], opening: nil)
+      return notDone("this box has no executor for the type")
     }
-    guard let policy else {
-      return .unknown(result: ["reason": "the policy has changed since the execution started"])
-    }
+    guard let policy else { return notDone("the policy has changed since the execution started") }
     let params: JSONObject
     do {
       params = try statement.action.opened(with: try await openings.openings(of: statement.action))
+    } catch let error as CommitmentError {
+      return notDone("\(error)")
     } catch {
-      return .failed(result: ["reason": .string("\(error)")], opening: nil)
+      // The operator's matter, not the log's: it names files.
+      report("\(id): the openings could not be read: \(error)")
+      return notDone("the private values could not be read")
     }
     let order = ExecutionOrder(proposal: id, statement: statement, params: params, policy: policy)
     return isRepeat ? await executor.reconcile(order) : await executor.execute(order)
   }
 
-  private func finish(_ id: SHA256Digest, _ outcome: ExecutionOutcome) async {
-    var (kind, result, opening): (Outcome, JSONObject, Opening?)
-    switch outcome {
-    case .executed(let facts, let kept): (kind, result, opening) = (.executed, facts, kept)
-    case .failed(let facts, let kept): (kind, result, opening) = (.failed, facts, kept)
-    case .unknown(let facts): (kind, result, opening) = (.unknown, facts, nil)
-    }
+  private func finish(_ id: SHA256Digest, _ statement: Statement, _ outcome: ExecutionOutcome) async {
+    let (kind, result, opening): (Outcome, JSONObject, Opening?) =
+      switch outcome {
+      case .executed(let facts, let kept): (.executed, facts, kept)
+      case .failed(let facts, let kept): (.failed, facts, kept)
+      case .unknown(let facts): (.unknown, facts, nil)
+      }
     if let opening {
       do {
         try await openings.keep([opening])
@@ -192,12 +239,36 @@ actor ExecutionScheduler {
         report("\(id): the answer could not be kept: \(error)")
       }
     }
-    do {
-      try await sequencer.submit(.finish(id, kind, result))
-      metrics.count("safebox_executions_total", ("outcome", kind.rawValue))
+    guard let recorded = await record(id, kind, result) else { return }
+    metrics.count("safebox_executions_total", ("outcome", recorded.rawValue))
+    if ActionType.folded.contains(statement.action.type) {
       await sweep()
-    } catch {
-      report("\(id): the outcome \(kind.rawValue) was not recorded: \(error)")
+    } else {
+      await considerFollowers(of: id)
     }
   }
+
+  /// Records the end; `nil` where the log takes nothing more, and then the next start reconciles.
+  private func record(_ id: SHA256Digest, _ outcome: Outcome, _ result: JSONObject) async -> Outcome? {
+    var (outcome, result) = (outcome, result)
+    while true {
+      do {
+        try await sequencer.submit(.finish(id, outcome, result))
+        return outcome
+      } catch SubmissionError.overloaded, SubmissionError.busy {
+        // The effect has taken place: losing its outcome to a busy moment would leave it to a human.
+        try? await Task.sleep(for: .milliseconds(20))
+      } catch Fault.execution(.effect(let fault)) where outcome == .executed {
+        // Another action took away what this one needs while it executed; without an end it would execute for ever.
+        (outcome, result) = (.failed, ["reason": .string("\(fault)")])
+      } catch is EntryError where result != Self.unrecordable {
+        result = Self.unrecordable
+      } catch {
+        report("\(id): the outcome \(outcome.rawValue) was not recorded: \(error)")
+        return nil
+      }
+    }
+  }
+
+  private static let unrecordable: JSONObject = ["reason": "the executor's result does not fit an entry"]
 }

@@ -12,6 +12,8 @@ public struct HTTPRequestExecutor: ActionExecutor {
   public static let maxURLBytes = 2048
   public static let maxBodyBytes = 1 << 20
   public static let maxHeaders = 32
+  /// All names and values together, with 4 bytes each for what separates them.
+  public static let maxHeaderBytes = 32_768
   public static let maxResponseBytes = 4 << 20
   static let methods: Set<String> = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -35,12 +37,19 @@ public struct HTTPRequestExecutor: ActionExecutor {
   }
 
   /// The first attempt may have reached the peer. It is repeated only where the approved action says that the peer
-  /// treats a repetition under one idempotency key as one request.
+  /// treats a repetition under one idempotency key as one request; and only an answer that says so proves that the effect
+  /// took place. A repetition that is refused, or cannot be sent, says nothing about the first.
   public func reconcile(_ order: ExecutionOrder) async -> ExecutionOutcome {
     guard order.params["idempotent"] == .bool(true) else {
       return .unknown(result: ["reason": "the box stopped while the request was under way"])
     }
-    return await send(order)
+    switch await send(order) {
+    case .failed(var result, _):
+      result["body"] = nil
+      if result["reason"] == nil { result["reason"] = "sent again after a stop, and the repetition was refused" }
+      return .unknown(result: result)
+    case let outcome: return outcome
+    }
   }
 
   /// The params of `http.request`; committed members are accepted unopened when validating.
@@ -61,8 +70,10 @@ public struct HTTPRequestExecutor: ActionExecutor {
           field: "action.params.method", expected: "one of \(HTTPRequestExecutor.methods.sorted())", actual: method)
       }
       url = try reader.string("url", maxBytes: HTTPRequestExecutor.maxURLBytes)
-      guard url.hasPrefix("https://") || url.hasPrefix("http://") else {
-        throw FieldError(field: "action.params.url", expected: "an http or https URL", actual: url)
+      do {
+        _ = try HTTPURL(url)
+      } catch {
+        throw FieldError(field: "action.params.url", expected: "an http or https URL", actual: "\(error)")
       }
       timeout = try reader.optionalInteger("timeout", in: 1...300) ?? 30
       isIdempotent = try reader.optionalBool("idempotent", default: false)
@@ -70,20 +81,38 @@ public struct HTTPRequestExecutor: ActionExecutor {
         guard let object = value.object, object.count <= HTTPRequestExecutor.maxHeaders else {
           throw FieldError(
             field: "action.params.headers", expected: "an object of at most \(HTTPRequestExecutor.maxHeaders) strings",
-            actual: value.canonicalString())
+            actual: value.object.map { "\($0.count) members" } ?? "another kind of value")
         }
+        var names: Set<String> = []
+        var bytes = 0
         for (name, member) in object {
-          let field = "action.params.headers.\(name)"
-          guard let text = member.string, text.utf8.count <= 8192, Request.isFieldValue(text) else {
-            throw FieldError(field: field, expected: "a header value without control characters", actual: "\(member)")
-          }
           guard Request.isToken(name) else {
-            throw FieldError(field: field, expected: "a header name", actual: name)
+            throw FieldError(
+              field: "action.params.headers", expected: "names that are header names",
+              actual: JSON.string(name).summary)
           }
-          guard !Request.ownHeaders.contains(name.lowercased()) else {
+          let field = "action.params.headers.\(name)"
+          let lowered = name.lowercased()
+          // Values are private: no error shows one.
+          guard let text = member.string, text.utf8.count <= 8192, Request.isFieldValue(text) else {
+            throw FieldError(
+              field: field, expected: "at most 8192 bytes without control characters or outer blanks",
+              actual: "another value")
+          }
+          guard !Request.ownHeaders.contains(lowered), !lowered.hasPrefix("proxy-") else {
             throw FieldError(field: field, expected: "a header that the box does not set itself", actual: name)
           }
+          // Peers disagree about which of two counts, and an approver sees one list, not what the peer makes of it.
+          guard names.insert(lowered).inserted else {
+            throw FieldError(field: field, expected: "a header given once", actual: "\(name) in two spellings")
+          }
+          bytes += name.utf8.count + text.utf8.count + 4
           headers.append((name, text))
+        }
+        guard bytes <= HTTPRequestExecutor.maxHeaderBytes else {
+          throw FieldError(
+            field: "action.params.headers", expected: "at most \(HTTPRequestExecutor.maxHeaderBytes) bytes in all",
+            actual: "\(bytes) bytes")
         }
       }
       if let value = reader.optionalJSON("body"), Commitment(json: value) == nil {
@@ -98,6 +127,9 @@ public struct HTTPRequestExecutor: ActionExecutor {
             field: "action.params.body", expected: "at most \(HTTPRequestExecutor.maxBodyBytes) bytes",
             actual: "\((body ?? []).count) bytes")
         }
+        guard method != "HEAD" else {
+          throw FieldError(field: "action.params.body", expected: "no body with HEAD", actual: "a body")
+        }
       }
       try reader.finish()
     }
@@ -105,7 +137,7 @@ public struct HTTPRequestExecutor: ActionExecutor {
     /// What the box or the HTTP client decides; a caller that set them could smuggle a second request.
     static let ownHeaders: Set<String> = [
       "host", "content-length", "transfer-encoding", "connection", "idempotency-key", "expect", "te", "trailer",
-      "upgrade", "proxy-authorization",
+      "upgrade", "keep-alive", "http2-settings",
     ]
 
     static func isToken(_ text: String) -> Bool {
@@ -117,7 +149,9 @@ public struct HTTPRequestExecutor: ActionExecutor {
     }
 
     static func isFieldValue(_ text: String) -> Bool {
-      text.utf8.allSatisfy { ($0 >= 32 && $0 != 127) || $0 == 9 }
+      let blanks: Set<UInt8?> = [32, 9]
+      return text.utf8.allSatisfy { ($0 >= 32 && $0 != 127) || $0 == 9 } && !blanks.contains(text.utf8.first)
+        && !blanks.contains(text.utf8.last)
     }
   }
 
@@ -126,7 +160,8 @@ public struct HTTPRequestExecutor: ActionExecutor {
     do {
       request = try Request(params: .object(order.params))
     } catch {
-      return .failed(result: ["reason": .string("the opened params are not valid: \(error)")], opening: nil)
+      // The field only: what stands in it may be private, and the log keeps everything for ever.
+      return .failed(result: ["reason": .string("the opened params are not valid: \(error.field)")], opening: nil)
     }
     var headers = request.headers.map { HTTPClientHeader($0.name, $0.value) }
     headers.append(HTTPClientHeader("Idempotency-Key", order.proposal.hex))

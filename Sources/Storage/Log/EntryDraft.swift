@@ -5,8 +5,9 @@ import TransparencyLog
 ///
 /// Making one before any state is changed is what keeps an oversize entry from being found out too late.
 public struct EntryDraft: Sendable, Hashable {
-  /// 16 KiB: the limit of the entry format. The format of entry bundles would allow 65,535 bytes.
-  public static let maximumBytes = 16_384
+  /// What an entry bundle of tlog-tiles can hold. Most kinds of entry have a lower limit, which is the entry's own to keep
+  /// (docs/formats.md section 3): this room does not know kinds.
+  public static let maximumBytes = 65_535
 
   /// Why bytes cannot become an entry.
   public enum Failure: Error, Hashable, CustomStringConvertible {
