@@ -55,9 +55,10 @@ public final class Box: Sendable {
   let metrics: Metrics
   let witnesses: WitnessKeeper?
   private let startMode: Mode
+  private let report: @Sendable (String) -> Void
   private let alarm: AlarmBox
   private let directory: DataDirectory
-  private let blocking: BlockingWork
+  let blocking: BlockingWork
   private let httpClient: HTTPClient
   // Keeps the directory's lock while the box is read-only.
   private let store: StoreHolder
@@ -66,6 +67,7 @@ public final class Box: Sendable {
   /// Opens the box. Throws when the directory is not a box's, or another process has it.
   public init(directory: DataDirectory, environment: Environment) async throws {
     self.directory = directory
+    report = environment.report
     configuration = try directory.configuration()
     let identity = try PublicKeys(
       parsing: try WholeFile.read(directory.publicPath, limit: 65536)
@@ -169,36 +171,49 @@ public final class Box: Sendable {
       })
   }
 
-  /// Takes up interrupted executions and binds the listeners. Returns the API's addresses and the admin ones.
+  /// Takes up interrupted executions and binds the listeners. Returns the API's addresses and the admin ones. When it
+  /// throws, everything has been stopped again.
   public func start() async throws -> (api: [BoundAddress], admin: [BoundAddress]) {
-    await core?.scheduler.resume()
-    await witnesses?.start()
-    let clients = try ClientFile(directory: directory)
-    let handler = APIHandler(endpoints: endpoints, clients: { clients.current() })
-    var api = HTTPServerConfiguration(listeners: [try listener(configuration.listen, tls: configuration.tls)])
-    api.limits.body = ProposalRequest.maxBytes
-    // A page of another site could reach a loopback port under its own name (DNS rebinding).
-    if configuration.listen.isLoopback { api.hosts = .only(["127.0.0.1", "localhost", "::1"]) }
-    let apiServer = HTTPServer(configuration: api, handler: handler)
-    let adminServer = HTTPServer(
-      configuration: HTTPServerConfiguration(listeners: [try listener(configuration.admin, tls: nil)]),
-      handler: AdminHandler(box: self).router)
-    let apiAddresses = try apiServer.start()
     do {
-      let adminAddresses = try adminServer.start()
+      // What the operator got wrong is found out before anything is carried out.
+      let (apiServer, adminServer) = try makeServers()
+      await core?.scheduler.resume()
+      await witnesses?.start()
       servers.withLock { $0 = [apiServer, adminServer] }
-      return (apiAddresses, adminAddresses)
+      return (try apiServer.start(), try adminServer.start())
     } catch {
-      await apiServer.shutdown(deadline: .zero)
+      await stop()
       throw error
     }
   }
+
+  private func makeServers() throws -> (api: HTTPServer, admin: HTTPServer) {
+    let clients = try ClientFile(directory: directory)
+    let handler = APIHandler(
+      endpoints: endpoints, clients: { clients.current() }, metrics: metrics, report: report)
+    var api = HTTPServerConfiguration(listeners: [try listener(configuration.listen, tls: configuration.tls)])
+    api.limits.body = ProposalRequest.maxBytes
+    // A page of another site could reach a loopback port under its own name (DNS rebinding).
+    if configuration.listen.isLoopback { api.hosts = Self.loopbackHosts }
+    var admin = HTTPServerConfiguration(listeners: [try listener(configuration.admin, tls: nil)])
+    admin.hosts = Self.loopbackHosts
+    return (
+      HTTPServer(configuration: api, handler: handler),
+      HTTPServer(configuration: admin, handler: AdminHandler(box: self).router)
+    )
+  }
+
+  private static let loopbackHosts = HTTPServerConfiguration.Hosts.only(["127.0.0.1", "localhost", "::1"])
 
   /// Drains: no new connections, requests in flight finish, executions under way are waited for, the log is closed.
   public func stop() async {
     events.close()
     await witnesses?.stop()
-    for server in servers.withLock({ $0 }) { await server.shutdown(deadline: .seconds(10)) }
+    let servers = servers.withLock { servers in
+      defer { servers = [] }
+      return servers
+    }
+    for server in servers { await server.shutdown(deadline: .seconds(10)) }
     await core?.scheduler.drain(within: .seconds(10))
     await core?.sequencer.close()
     // The log is closed: what is cut off now has no end in it, and the next start reconciles it.
@@ -213,7 +228,10 @@ public final class Box: Sendable {
     switch listener {
     case .unix(let path): return .unix(path: path, mode: 0o660)
     case .tcp(let address, let port):
-      guard let tls else { return .tcp(address: address, port: UInt16(port)) }
+      guard let port = UInt16(exactly: port) else {
+        throw FieldError(field: "listen", expected: "a port up to 65535", actual: "\(port)")
+      }
+      guard let tls else { return .tcp(address: address, port: port) }
       func text(_ path: String) throws -> String {
         guard let bytes = try WholeFile.read(path, limit: 1 << 20) else {
           throw DataDirectory.Failure.missing(file: path)
@@ -221,7 +239,7 @@ public final class Box: Sendable {
         return String(decoding: bytes, as: UTF8.self)
       }
       return .tls(
-        address: address, port: UInt16(port),
+        address: address, port: port,
         try TLSServerContext(
           certificateChainPEM: text(tls.certificate), privateKeyPEM: text(tls.privateKey)))
     }
@@ -231,11 +249,20 @@ public final class Box: Sendable {
   var endpoints: [Endpoint] {
     var endpoints = LogRoutes(reader: reader, blocking: blocking, events: events).endpoints
     endpoints += StatusRoutes(box: self).endpoints
-    if let core {
-      endpoints += ProposalRoutes(box: core).endpoints + GovernanceRoutes(box: core).endpoints
-      endpoints += ReceiptRoutes(box: core, witnesses: witnesses).endpoints
+    let core: @Sendable () throws -> BoxCore = { [self] in
+      if case .readOnly(let reason) = mode { throw Self.readOnly(reason) }
+      guard let core = self.core else { throw Self.readOnly("the log is not open for writing") }
+      return core
     }
+    endpoints += ProposalRoutes(core: core).endpoints + GovernanceRoutes(core: core).endpoints
+    endpoints += ReceiptRoutes(core: core, witnesses: witnesses).endpoints
     return endpoints
+  }
+
+  /// What a box that only shows its log answers to everything else.
+  static func readOnly(_ reason: String) -> Problem {
+    Problem(status: 503, code: "read_only", detail: "the box serves its log and takes nothing: \(reason)")
+      .with("next_steps", ["ask the operator", "read the log: /log/checkpoint, /v1/entries"])
   }
 }
 

@@ -18,6 +18,8 @@ struct BoxCore: Sendable {
   let blocking: BlockingWork
   /// From which the salts of repeated requests are derived.
   let idempotencySecret: SecretBytes
+  /// Requests under one idempotency key, one after the other.
+  let turns = Turns()
 
   var reader: LogReader { sequencer.reader }
 
@@ -28,18 +30,23 @@ struct BoxCore: Sendable {
   }
 
   /// The proposal that was opened with this nonce.
-  func earlier(nonce: SHA256Digest) async throws -> ProposalOpened? {
+  func earlier(nonce: SHA256Digest) async throws -> (opened: ProposalOpened, at: Int64)? {
     let index = index
     guard let id = try await blocking.run({ try index.proposal(nonce: nonce) }) else { return nil }
-    return try await view(id).opened
+    let view = try await view(id)
+    return (view.opened, view.openedAt)
   }
 
   /// Keeps the openings, then opens the proposal: a crash in between leaves openings that nothing cites.
   func open(_ request: ProposalRequest) async throws -> SHA256Digest {
-    try await openings.keep(request.openings)
     let step = Sequencer.OpenStep(
       action: request.action, proposer: request.proposer, salt: request.salt, expires: request.expires,
       claim: request.claim)
+    if !request.openings.isEmpty {
+      // What is refused must not leave its private values behind: a client over its quota would fill the disk.
+      try await sequencer.check(step)
+      try await openings.keep(request.openings)
+    }
     guard case .opened(let id) = try await timed({ try await sequencer.submit(.open(step)) }).response else {
       throw Problem(status: 500, code: "internal")
     }

@@ -7,27 +7,44 @@ import Storage
 struct APIHandler: HTTPHandler {
   private let router: Router
 
-  /// - Parameter clients: asked at every request, so that a removed client is locked out at once.
-  init(endpoints: [Endpoint], clients: @escaping @Sendable () -> APIClients) {
+  private let metrics: Metrics
+
+  /// - Parameters:
+  ///   - clients: asked at every request, so that a removed client is locked out at once.
+  ///   - report: told of what is answered with 500; the caller is not.
+  init(
+    endpoints: [Endpoint], clients: @escaping @Sendable () -> APIClients, metrics: Metrics,
+    report: @escaping @Sendable (String) -> Void
+  ) {
     var router = Router()
     for endpoint in endpoints {
       router.on(endpoint.method, endpoint.path, bodyLimit: endpoint.bodyLimit) { request in
         do {
           let client = try Self.authenticate(request, for: endpoint.access, among: clients)
-          return try await endpoint.handler(Call(request: request, client: client))
+          let isStillAllowed: @Sendable () -> Bool = {
+            (try? Self.authenticate(request, for: endpoint.access, among: clients)) != nil
+          }
+          return try await endpoint.handler(Call(request: request, client: client, isStillAllowed: isStillAllowed))
         } catch let problem as Problem {
           return problem.response
         } catch {
-          return Problem.of(error).response
+          let problem = Problem.of(error)
+          if problem.status == 500 { report("\(endpoint.method) \(endpoint.path): \(error)") }
+          return problem.response
         }
       }
     }
     self.router = router
+    self.metrics = metrics
   }
 
   var routes: [Router.Route] { router.routes }
 
-  func respond(to request: HTTPRequest) async -> HTTPResponse { await router.respond(to: request) }
+  func respond(to request: HTTPRequest) async -> HTTPResponse {
+    let response = await router.respond(to: request)
+    metrics.count("safebox_requests_total", ("class", "\(response.status / 100)xx"))
+    return response
+  }
 
   private static func authenticate(
     _ request: HTTPRequest, for access: Endpoint.Access, among clients: @Sendable () -> APIClients
@@ -69,8 +86,15 @@ extension Problem {
       return of(fault)
     case let refusal as Refusal:
       return Problem(status: 409, code: refusal.code, detail: "\(refusal)")
+    case EntryError.tooLarge(let limit, let actual):
+      return Problem(
+        status: 413, code: "entry_too_large",
+        detail: "this would be an entry of \(actual) bytes, at most \(limit) are taken; put long values into private "
+          + "members or behind commitments"
+      )
+      .with("limit", .integer(Int64(limit)))
     case let error as EntryError:
-      return Problem(status: 422, code: "entry_too_large_or_malformed", detail: "\(error)")
+      return Problem(status: 422, code: "entry_malformed", detail: "\(error)")
     case let error as EntryDraft.Failure:
       return Problem(status: 413, code: "entry_too_large", detail: "\(error)")
     case SubmissionError.overloaded, SubmissionError.busy:
@@ -98,8 +122,10 @@ extension Problem {
       case .vote, .claim: 403
       default: 422
       }
-    let code = if case .statement(.undecidable(.noPolicy)) = fault { "denied" } else { fault.code }
-    return Problem(status: status, code: code, detail: "\(fault)").with("fault", .string(fault.code))
+    let code: String = if case .statement(.undecidable(.noPolicy)) = fault { "denied" } else { fault.code }
+    var problem = Problem(status: status, code: code, detail: "\(fault)")
+    if status == 429 { problem.headers = ["Retry-After": "10"] }
+    return problem.with("fault", .string(fault.code))
   }
 
   func with(_ name: String, _ value: JSON) -> Problem { with(name, encodedJSON: value.canonicalString()) }

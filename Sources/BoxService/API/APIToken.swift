@@ -69,10 +69,14 @@ public struct APIClients: Sendable {
 
   /// Adds a client; its name must be new.
   public mutating func add(_ client: APIClient) throws(FieldError) {
-    guard !client.name.isEmpty, client.name.utf8.count <= 64,
+    guard let first = client.name.utf8.first, first != 45, first != 46, client.name.utf8.count <= 64,
       client.name.utf8.allSatisfy({ (97...122).contains($0) || (48...57).contains($0) || $0 == 45 || $0 == 46 })
     else {
-      throw FieldError(field: "name", expected: "1-64 characters of a-z 0-9 . -", actual: client.name)
+      throw FieldError(
+        field: "name", expected: "1-64 characters of a-z 0-9 . -, first a letter or digit", actual: client.name)
+    }
+    guard !clients.contains(where: { $0.tokenDigest == client.tokenDigest }) else {
+      throw FieldError(field: "token", expected: "a token that no other client has", actual: "one given twice")
     }
     guard !clients.contains(where: { $0.name == client.name }) else {
       throw FieldError(field: "name", expected: "a name that is not taken", actual: client.name)

@@ -53,6 +53,8 @@ struct Call: Sendable {
   var request: HTTPRequest
   /// Who calls; `nil` on an open endpoint without a token.
   var client: APIClient?
+  /// Whether the client still may call, asked again: an answer can take longer than a token lives.
+  var isStillAllowed: @Sendable () -> Bool = { true }
 
   /// The request body as JSON.
   func json(limits: JSONLimits) async throws -> JSON {

@@ -5,7 +5,9 @@ import HTTPServer
 
 /// Who may decide what: constitution, policies, committees.
 struct GovernanceRoutes: Sendable {
-  let box: BoxCore
+  /// Throws the problem that says why the box takes nothing.
+  let core: @Sendable () throws -> BoxCore
+  private var box: BoxCore { get throws { try core() } }
 
   var endpoints: [Endpoint] {
     let name = Endpoint.Parameter(name: "name", place: .path, schema: APISchemas.text, description: "Policy")

@@ -1,5 +1,6 @@
 import CanonicalJSON
 import Cryptography
+import Governance
 import HTTPServer
 import Storage
 import TransparencyLog
@@ -154,11 +155,12 @@ struct LogRoutes: Sendable {
     let (blocking, events) = (blocking, events)
     return EventStream.response { writer in
       var next = first
-      while !Task.isCancelled {
+      // A removed client hears nothing more.
+      while !Task.isCancelled, call.isStillAllowed() {
         let from = next
         let page = try await blocking.run { try reader.entries(from: from, limit: 100) }
         for entry in page {
-          let kind = (try? JSON(parsing: entry.bytes, limits: .entry))?["kind"]?.string ?? "entry"
+          let kind = (try? Entry(parsing: entry.bytes))?.kind.rawValue ?? "entry"
           try await writer.send(id: String(entry.index), event: kind, data: Self.view(entry).canonicalString())
           next = entry.index + 1
         }

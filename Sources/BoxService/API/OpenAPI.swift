@@ -5,9 +5,10 @@ enum OpenAPI {
   static func document(endpoints: [Endpoint], version: String) -> JSON {
     var paths: JSONObject = [:]
     for endpoint in endpoints {
-      var item = paths[endpoint.path]?.object ?? [:]
+      let path = template(endpoint.path)
+      var item = paths[path]?.object ?? [:]
       item[endpoint.method.lowercased()] = operation(endpoint)
-      paths[endpoint.path] = .object(item)
+      paths[path] = .object(item)
     }
     return [
       "openapi": "3.1.0",
@@ -24,6 +25,11 @@ enum OpenAPI {
         "securitySchemes": ["token": ["type": "http", "scheme": "bearer"]],
       ],
     ]
+  }
+
+  /// OpenAPI has no name for a tail of several segments.
+  static func template(_ path: String) -> String {
+    path.hasSuffix("...}") ? "\(path.dropLast(4))}" : path
   }
 
   private static func operation(_ endpoint: Endpoint) -> JSON {
@@ -88,7 +94,8 @@ enum APISchemas {
     "Problem": object(
       ["type": text, "title": text, "status": integer, "code": text],
       optional: [
-        "detail": text, "field": text, "action_digest": digest, "missing_approvals": list(of: reference("Missing")),
+        "detail": text, "field": text, "fault": text, "limit": integer, "action_digest": digest,
+        "missing_approvals": list(of: reference("Missing")),
         "next_steps": list(of: text),
       ]),
     "Action": object(
@@ -122,7 +129,8 @@ enum APISchemas {
     "Entry": object(["index": integer, "entry": text]),
     "Receipt": object([
       "format": text, "checkpoint": text, "es256": text, "entries": list(of: anyObject), "roles": anyObject,
-      "constitution": anyObject, "openings": anyObject,
+      "constitution": anyObject, "openings": anyObject, "identity": ["type": "null"], "evidence": ["type": "null"],
+      "release": ["type": "null"],
     ]),
   ]
 }

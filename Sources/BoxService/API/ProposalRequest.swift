@@ -1,6 +1,7 @@
 import CanonicalJSON
 import Cryptography
 import Governance
+import HTTPServer
 
 /// The body of `POST /v1/proposals`, checked, with private members replaced by commitments.
 struct ProposalRequest: Sendable {
@@ -101,6 +102,26 @@ struct ProposalRequest: Sendable {
     }
     self.action = action
     self.openings = openings
+  }
+}
+
+extension ProposalRequest {
+  /// The proposal that this request, sent again under its idempotency key, has led to already.
+  func repeating(_ earlier: (opened: ProposalOpened, at: Int64)) throws -> SHA256Digest {
+    let statement = earlier.opened.statement
+    let expiresAlike =
+      switch expires {
+      case .at(let time): statement.expires == time
+      case .after(let seconds): statement.expires == earlier.at + seconds * 1000
+      case .longest: true
+      }
+    guard statement.action == action, expiresAlike else {
+      throw Problem(
+        status: 422, code: "idempotency_key_reused",
+        detail: "this Idempotency-Key was used for another request; use a new key for a new one"
+      ).with("action_digest", .string(earlier.opened.proposal.hex))
+    }
+    return earlier.opened.proposal
   }
 }
 

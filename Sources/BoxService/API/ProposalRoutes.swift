@@ -13,8 +13,14 @@ struct ProposalRoutes: Sendable {
   static let maxScan = 2000
   static let maxClaimBytes = 65536
   static let maxKeyBytes = 255
+  static let statuses: Set<String> = [
+    "open", "approved", "locked", "objected", "denied", "withdrawn", "expired", "executing", "executed", "failed",
+    "unknown", "stale",
+  ]
 
-  let box: BoxCore
+  /// Throws the problem that says why the box takes nothing.
+  let core: @Sendable () throws -> BoxCore
+  private var box: BoxCore { get throws { try core() } }
 
   var endpoints: [Endpoint] {
     let proposal = APISchemas.reference("Proposal")
@@ -87,6 +93,7 @@ struct ProposalRoutes: Sendable {
   }
 
   private func open(_ call: Call) async throws -> HTTPResponse {
+    let box = try box
     let json = try await call.json(limits: .document(maxBytes: ProposalRequest.maxBytes))
     guard let client = call.client else { throw Problem(status: 401, code: "unauthorized") }
     let salts = try saltSource(call, client: client)
@@ -94,22 +101,20 @@ struct ProposalRoutes: Sendable {
     let wait = try Self.preferredWait(call)
     let nonce = Statement.nonce(proposer: request.proposer, salt: request.salt)
     let id: SHA256Digest
-    if case .derived = salts, let earlier = try await box.earlier(nonce: nonce) {
-      guard earlier.statement.action == request.action else {
-        throw Problem(
-          status: 422, code: "idempotency_key_reused",
-          detail: "this Idempotency-Key was used for another action; use a new key for a new action"
-        ).with("action_digest", .string(earlier.proposal.hex))
-      }
-      id = earlier.proposal
-    } else {
-      do {
+    do {
+      if case .derived = salts {
+        // Two of one key at one time would both find nothing and open two proposals.
+        id = try await box.turns.run(nonce) {
+          if let earlier = try await box.earlier(nonce: nonce) { return try request.repeating(earlier) }
+          return try await box.open(request)
+        }
+      } else {
         id = try await box.open(request)
-        box.metrics.count("safebox_proposals_total", ("outcome", "opened"))
-      } catch {
-        box.metrics.count("safebox_proposals_total", ("outcome", "refused"))
-        throw error
       }
+      box.metrics.count("safebox_proposals_total", ("outcome", "opened"))
+    } catch {
+      box.metrics.count("safebox_proposals_total", ("outcome", "refused"))
+      throw error
     }
     var view = try await box.view(id)
     if let wait, !view.isFinal { view = try await box.wait(for: id, seconds: wait) { $0.isFinal } }
@@ -122,6 +127,10 @@ struct ProposalRoutes: Sendable {
   private func list(_ call: Call) async throws -> HTTPResponse {
     let limit = Int(try call.integer("limit", in: 1...Self.maxPage, default: 20))
     let status = call.request.query("status")
+    guard status.map(Self.statuses.contains) ?? true else {
+      throw FieldError(
+        field: "status", expected: "one of \(Self.statuses.sorted())", actual: JSON.string(status ?? "").summary)
+    }
     var before = UInt64(Int64.max)
     if let cursor = call.request.query("cursor") {
       guard let index = UInt64(cursor), String(index) == cursor, index <= UInt64(Int64.max) else {
@@ -167,8 +176,10 @@ struct ProposalRoutes: Sendable {
   }
 
   private func vote(_ call: Call, _ verdict: Verdict) async throws -> HTTPResponse {
+    let box = try box
     let id = try Self.id(call)
-    let json = try await call.json(limits: .claim)
+    let body = try await call.request.body.collect(limit: Self.maxClaimBytes)
+    let json: JSON = verdict == .withdraw && body.isEmpty ? [:] : try JSON(parsing: body, limits: .claim)
     let voice: ProposalVote.Voice
     if verdict == .withdraw, json == [:] {
       guard let client = call.client else { throw Problem(status: 401, code: "unauthorized") }
@@ -202,7 +213,7 @@ struct ProposalRoutes: Sendable {
     guard keys.count == 1, (1...Self.maxKeyBytes).contains(key.utf8.count) else {
       throw FieldError(field: "Idempotency-Key", expected: "1-\(Self.maxKeyBytes) bytes, once", actual: key)
     }
-    return .derived(box.idempotencyKey(client: client.name, key: key))
+    return .derived(try box.idempotencyKey(client: client.name, key: key))
   }
 
   private static func preferredWait(_ call: Call) throws -> Int64? {

@@ -8,8 +8,10 @@ import TransparencyLog
 
 /// Receipts of finished executions, and the tlog-proof beside each.
 struct ReceiptRoutes: Sendable {
-  let box: BoxCore
+  /// Throws the problem that says why the box takes nothing.
+  let core: @Sendable () throws -> BoxCore
   let witnesses: WitnessKeeper?
+  private var box: BoxCore { get throws { try core() } }
 
   var endpoints: [Endpoint] {
     let id = Endpoint.Parameter(name: "id", place: .path, schema: APISchemas.digest, description: "Action digest")
@@ -39,6 +41,7 @@ struct ReceiptRoutes: Sendable {
     let view = try await finished(call)
     let openings = try await disclosed(call, view)
     let checkpoint = try await checkpoint(covering: view)
+    let box = try box
     let (reader, index, epochs) = (box.reader, box.index, box.epochs)
     let bytes = try await box.blocking.run {
       let source = ReceiptSource(reader: reader, index: index, epochs: epochs)
@@ -50,7 +53,7 @@ struct ReceiptRoutes: Sendable {
   private func proof(_ call: Call) async throws -> HTTPResponse {
     let view = try await finished(call)
     let checkpoint = try await checkpoint(covering: view)
-    let reader = box.reader
+    let reader = try box.reader
     guard let index = view.row.finished else { throw Self.noReceipt(view) }
     let proof = try await box.blocking.run {
       try reader.inclusionProof(index: index, size: checkpoint.checkpoint.size)
@@ -97,7 +100,7 @@ struct ReceiptRoutes: Sendable {
   private func checkpoint(covering view: ProposalView) async throws -> SignedCheckpoint {
     guard let finished = view.row.finished else { throw Self.noReceipt(view) }
     if let cosigned = await witnesses?.newest, cosigned.checkpoint.size > finished { return cosigned }
-    let reader = box.reader
+    let reader = try box.reader
     guard let signed = try await box.blocking.run({ try reader.checkpoint(covering: finished) }) else {
       throw Self.noReceipt(view)
     }
@@ -120,8 +123,13 @@ struct ReceiptSource: Sendable {
       let constitution = epochs[opened.statement.epoch], let start = try reader.entry(started)
     else { throw LogReader.Failure.damaged("the entries of \(row.proposal) are incomplete") }
     let counted = Set(try ExecutionStarted(body: try Entry(parsing: start.bytes).body).approvals)
-    let approvals = votes.filter { $0.kind == .proposalApproved && $0.index < started && counted.contains($0.voice) }
-      .map(\.index)
+    let startedAt = try Entry(parsing: start.bytes).at
+    let approvals = try votes.filter { vote in
+      guard vote.kind == .proposalApproved, vote.index < started, counted.contains(vote.voice) else { return false }
+      // Who approved twice did so because the first had lapsed, and a lapsed approval is not what was counted.
+      return try expiry(ofApproval: vote.index) > startedAt
+    }
+    .map(\.index)
     let roles = Receipt.Roles(
       genesis: 0, epoch: epoch, opened: row.opened, approvals: approvals, started: started, finished: finished)
     let items = try roles.indices.sorted().map { index in
@@ -133,5 +141,15 @@ struct ReceiptSource: Sendable {
     }
     return try ReceiptComposer.compose(
       checkpoint: checkpoint, items: items, roles: roles, constitution: constitution, openings: openings)
+  }
+
+  /// When the approval at an entry lapses, Unix milliseconds.
+  private func expiry(ofApproval index: UInt64) throws -> Int64 {
+    guard let stored = try reader.entry(index),
+      case .signer(_, let claim) = try ProposalVote(verdict: .approve, body: try Entry(parsing: stored.bytes).body)
+        .voice,
+      let expires = claim["exp"]?.integer
+    else { throw LogReader.Failure.damaged("entry \(index) is not an approval") }
+    return expires * 1000
   }
 }

@@ -44,9 +44,11 @@ struct StatusRoutes: Sendable {
   }
 
   private func status() async throws -> JSON {
+    let reader = box.reader
+    let size = try await box.blocking.run { try reader.size() }
     var object: JSONObject = [
       "box": .string(box.origin), "version": .string(Box.version), "mode": .string("\(box.mode)"),
-      "size": .integer(Int64(try box.reader.size())),
+      "size": .integer(Int64(size)),
       "types": .array(((box.core?.executors.types ?? []) + ActionType.folded.sorted()).map { .string($0) }),
       "claims": .array(try await claims()),
     ]

@@ -16,7 +16,8 @@ struct AdminHandler: Sendable {
       }
     }
     router.on("GET", "/metrics") { _ in
-      let size = (try? box.reader.size()) ?? 0
+      let reader = box.reader
+      let size = (try? await box.blocking.run { try reader.size() }) ?? 0
       return .bytes(
         Array(
           box.metrics.page(gauges: [

@@ -6,6 +6,8 @@ import Witness
 actor WitnessKeeper {
   /// At most one round in this time: witnesses are other people's machines.
   static let interval = Duration.seconds(1)
+  /// After a round without a quorum the same checkpoint is taken there again: a quiet log must not stay without one.
+  static let retryInterval = Duration.seconds(5)
 
   private let client: WitnessClient
   private let reader: LogReader
@@ -34,18 +36,19 @@ actor WitnessKeeper {
       var size: UInt64 = 0
       while let keeper = self {
         guard let grown = await keeper.events.growth(beyond: size) else { return }
-        size = grown
-        await keeper.round()
-        guard (try? await Task.sleep(for: Self.interval)) != nil else { return }
+        let isDone = await keeper.round()
+        if isDone { size = grown }
+        guard (try? await Task.sleep(for: isDone ? Self.interval : Self.retryInterval)) != nil else { return }
       }
     }
   }
 
   func stop() { task?.cancel() }
 
-  private func round() async {
+  /// Whether the newest checkpoint got its quorum.
+  private func round() async -> Bool {
     do {
-      guard let signed = try reader.latestCheckpoint() else { return }
+      guard let signed = try reader.latestCheckpoint() else { return true }
       let reader = reader
       let result = await client.cosign(
         signed, remembered: sizes, proofs: { from, to in try reader.consistencyProof(from: from, to: to) })
@@ -59,14 +62,15 @@ actor WitnessKeeper {
       if result.isQuorumMet {
         newest = result.checkpoint
         lastFailure = nil
-      } else {
-        note(
-          "the witnesses' quorum was not met: "
-            + result.outcomes.map { "\($0.witness) \($0.outcome)" }.joined(separator: "; "))
+        return true
       }
+      note(
+        "the witnesses' quorum was not met: "
+          + result.outcomes.map { "\($0.witness) \($0.outcome)" }.joined(separator: "; "))
     } catch {
       note("the witnesses could not be asked: \(error)")
     }
+    return false
   }
 
   private func note(_ failure: String) {

@@ -6,7 +6,7 @@ import Storage
 /// Where in the log each proposal's entries are: what lists and receipts need and the fold, which forgets what is over,
 /// does not keep. Rebuilt from the log whenever `version` changes.
 struct ProposalIndex: Sendable {
-  static let version: Int64 = 1
+  static let version: Int64 = 2
 
   /// What the index knows of one proposal.
   struct Row: Sendable, Hashable {
@@ -33,13 +33,15 @@ struct ProposalIndex: Sendable {
       schema: [
         """
         CREATE TABLE p_proposals_list(
-          opened INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, nonce BLOB NOT NULL UNIQUE,
+          opened INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, nonce BLOB NOT NULL,
           started INTEGER, finished INTEGER, outcome TEXT, withdrawn INTEGER NOT NULL DEFAULT 0)
         """,
         """
         CREATE TABLE p_proposals_votes(
           idx INTEGER PRIMARY KEY, opened INTEGER NOT NULL, kind TEXT NOT NULL, voice TEXT NOT NULL, at INTEGER NOT NULL)
         """,
+        // Not unique: a client that repeats its own salt opens two proposals under one nonce, and both are there.
+        "CREATE INDEX p_proposals_by_nonce ON p_proposals_list(nonce, opened)",
         "CREATE INDEX p_proposals_by_opened ON p_proposals_votes(opened)",
         "CREATE TABLE p_proposals_epochs(epoch INTEGER PRIMARY KEY, idx INTEGER NOT NULL)",
       ],
@@ -105,11 +107,11 @@ struct ProposalIndex: Sendable {
     }
   }
 
-  /// The proposal that was opened with this nonce, or `nil`: a nonce is made from proposer and salt, so it also names a
+  /// The first proposal that was opened with this nonce, or `nil`: a nonce is made from proposer and salt, so it also names a
   /// repeated request.
   func proposal(nonce: SHA256Digest) throws -> SHA256Digest? {
     try reader.read { connection in
-      try connection.statement("SELECT id FROM p_proposals_list WHERE nonce = ?")
+      try connection.statement("SELECT id FROM p_proposals_list WHERE nonce = ? ORDER BY opened LIMIT 1")
         .first(.blob(nonce.bytes)) { SHA256Digest(try $0.blob(0)) } ?? nil
     }
   }

@@ -90,6 +90,19 @@ public final class Sequencer: Sendable {
     return try await log.inspect { state in body(state, max(clock(), state.lastAt)) }
   }
 
+  /// Throws what `submit` of the same step would throw now, and changes nothing.
+  func check(_ step: OpenStep) async throws {
+    let refusal: (any Error)? = try await inspect { state, now in
+      do {
+        try state.check(try Self.opened(step, state, at: now).entry(at: now))
+        return nil
+      } catch {
+        return error
+      }
+    }
+    if let refusal { throw refusal }
+  }
+
   func close() async { await log.close() }
 
   /// Nothing here may throw once the state has changed: `apply` comes last, and throws before it changes anything.
@@ -97,15 +110,7 @@ public final class Sequencer: Sendable {
     let at = max(wall, state.lastAt)
     switch step {
     case .open(let open):
-      let expires: Int64? =
-        switch open.expires {
-        case .at(let time): time
-        case .after(let seconds): at + seconds * 1000
-        case .longest: nil
-        }
-      var opened = try state.openStatement(
-        action: open.action, proposer: open.proposer, salt: open.salt, expires: expires, at: at)
-      opened.claim = open.claim
+      let opened = try opened(open, state, at: at)
       return try append(opened, to: &state, at: at, .opened(opened.proposal))
     case .vote(let vote):
       return try append(vote, to: &state, at: at, .voted)
@@ -121,6 +126,21 @@ public final class Sequencer: Sendable {
       let finished = try state.finishDraft(for: id, outcome: outcome, result: result, at: at)
       return try append(finished, to: &state, at: at, .finished)
     }
+  }
+
+  private static func opened(
+    _ open: OpenStep, _ state: borrowing BoxState, at: Int64
+  ) throws(Fault) -> ProposalOpened {
+    let expires: Int64? =
+      switch open.expires {
+      case .at(let time): time
+      case .after(let seconds): at + seconds * 1000
+      case .longest: nil
+      }
+    var opened = try state.openStatement(
+      action: open.action, proposer: open.proposer, salt: open.salt, expires: expires, at: at)
+    opened.claim = open.claim
+    return opened
   }
 
   private static func append(

@@ -1,5 +1,0 @@
-import Testing
-
-@testable import BoxService
-
-@Suite struct BoxServiceRoomTests {}
