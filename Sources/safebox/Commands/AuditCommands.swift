@@ -1,8 +1,6 @@
 import Audit
-import BoxService
 import CanonicalJSON
 import Receipts
-import Storage
 import Terminal
 
 /// `audit export|verify`.
@@ -36,17 +34,8 @@ enum AuditCommands {
     let path = try arguments.required("out")
     let from = try arguments.integer("from", in: 0...Int(JSON.maxSafeInteger))
     let to = try arguments.integer("to", in: 0...Int(JSON.maxSafeInteger))
-    let connection = arguments.value("box") == nil ? nil : try BoxConnection(arguments)
-    let directory = DataDirectory(path: Settings.dataDirectory(arguments))
-    let written = try await OwnThread.run {
-      if let connection {
-        let source = try TiledLogSource { path in
-          try OwnThread.wait { try await connection.logResource(path) }
-        }
-        return try write(source, from, to, path)
-      }
-      return try write(try LogReader(path: directory.logPath), from, to, path)
-    }
+    let source = try LogSource(arguments)
+    let written = try await OwnThread.run { try write(try source.open(), from, to, path) }
     if arguments.wantsJSON {
       Terminal.standard.write(
         JSON.object([

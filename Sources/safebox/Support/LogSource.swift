@@ -1,0 +1,21 @@
+import Audit
+import BoxService
+import Storage
+import Terminal
+
+/// The log that a command reads: a data directory, or what a running box shows to everybody.
+struct LogSource: Sendable {
+  private let connection: BoxConnection?
+  private let directory: DataDirectory
+
+  init(_ arguments: ParsedArguments) throws {
+    connection = arguments.value("box") == nil ? nil : try BoxConnection(arguments)
+    directory = DataDirectory(path: Settings.dataDirectory(arguments))
+  }
+
+  /// Opens it; to be called on a thread of one's own, because reading blocks.
+  func open() throws -> any AuditSource {
+    guard let connection else { return try LogReader(path: directory.logPath) }
+    return try TiledLogSource { path in try OwnThread.wait { try await connection.logResource(path) } }
+  }
+}
