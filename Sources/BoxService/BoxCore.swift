@@ -114,11 +114,14 @@ struct BoxCore: Sendable {
     }
   }
 
-  /// Waits until the proposal satisfies `condition`, the log stands still for `seconds`, or the caller goes away.
+  /// Waits until the proposal satisfies `condition`, `seconds` have passed, or the caller goes away.
   func wait(
     for id: SHA256Digest, seconds: Int64, until condition: @escaping @Sendable (ProposalView) -> Bool
   ) async throws -> ProposalView {
-    try await withThrowingTaskGroup(of: ProposalView?.self) { group in
+    let now = try await sequencer.inspect { _, now in now }
+    // What expires does so without an entry: the log's growth would not tell.
+    let untilExpiry = try await view(id).opened.statement.expires - now
+    return try await withThrowingTaskGroup(of: ProposalView?.self) { group in
       group.addTask {
         var size = try await blocking.run { [reader] in try reader.size() }
         while true {
@@ -129,7 +132,14 @@ struct BoxCore: Sendable {
         }
       }
       group.addTask {
-        try await Task.sleep(for: .seconds(seconds))
+        let wait = seconds * 1000
+        let first = min(wait, max(0, untilExpiry) + 1)
+        try await Task.sleep(for: .milliseconds(first))
+        if first < wait {
+          let view = try await view(id)
+          if condition(view) { return view }
+          try await Task.sleep(for: .milliseconds(wait - first))
+        }
         return nil
       }
       defer { group.cancelAll() }

@@ -88,7 +88,9 @@ enum VoteCommands {
       return try await ProposalFetch.fetch(target, try BoxConnection(arguments))
     }
     let proposal = try Files.json(target)
-    return (proposal, try ProposalText(proposal: proposal, openings: proposal["openings"], expected: nil))
+    // A file that was changed on its way may still name the proposal that it was about.
+    let expected = try proposal["proposal"]?.string.map { try ProposalFetch.digest($0) }
+    return (proposal, try ProposalText(proposal: proposal, openings: proposal["openings"], expected: expected))
   }
 
   private static func show(_ text: ProposalText, _ proposal: JSON, _ verdict: Verdict, _ name: String) {
