@@ -81,6 +81,7 @@ public final class GroupCommitLog<State, Request: Sendable, Response: Sendable>:
   // Only the writer thread touches these after init.
   private let writer: LogWriter
   private var state: State
+  private var pace = BatchPace()
   private var mover: FrameMover?
 
   /// Takes the writer over and starts the writer thread.
@@ -189,9 +190,13 @@ public final class GroupCommitLog<State, Request: Sendable, Response: Sendable>:
   /// Processes one batch; false when there is none and there will be none, or the log has stopped.
   package func drain(waiting: Bool) -> Bool {
     let items =
-      waiting ? queue.take(upTo: configuration.maximumBatch) : queue.takeNow(upTo: configuration.maximumBatch)
+      waiting
+      ? queue.take(upTo: configuration.maximumBatch, hopingFor: pace.callers, patience: pace.patience)
+      : queue.takeNow(upTo: configuration.maximumBatch)
     guard !items.isEmpty else { return false }
+    let start = ContinuousClock.now
     process(items)
+    pace.note(callers: items.count, took: start.duration(to: .now))
     return !stopped.load(ordering: .relaxed)
   }
 

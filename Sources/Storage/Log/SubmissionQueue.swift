@@ -18,12 +18,19 @@ final class SubmissionQueue<Item: Sendable>: @unchecked Sendable {
   private var items: [Item] = []
   private var isClosed = false
   private var isWaiting = false
+  /// With how many items the waiting writer wants to be woken.
+  private var wanted = 1
   private let limit: Int
 
   init(limit: Int) {
     self.limit = limit
     pthread_mutex_init(mutex, nil)
-    pthread_cond_init(arrived, nil)
+    var attributes = pthread_condattr_t()
+    pthread_condattr_init(&attributes)
+    // A wall clock that is set back would hold the writer up.
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+    pthread_cond_init(arrived, &attributes)
+    pthread_condattr_destroy(&attributes)
   }
 
   deinit {
@@ -41,7 +48,7 @@ final class SubmissionQueue<Item: Sendable>: @unchecked Sendable {
     guard items.count < limit else { return .full }
     items.append(item)
     // One waiter at most, and none to wake while it works: saves a system call for most items.
-    if isWaiting {
+    if isWaiting, items.count >= wanted {
       isWaiting = false
       pthread_cond_signal(arrived)
     }
@@ -49,12 +56,24 @@ final class SubmissionQueue<Item: Sendable>: @unchecked Sendable {
   }
 
   /// Takes up to `count` of the oldest items; waits while there are none. Empty means closed and drained.
-  func take(upTo count: Int) -> [Item] {
+  ///
+  /// Once there is one, waits at most `patience` longer for `hoped` of them.
+  func take(upTo count: Int, hopingFor hoped: Int = 1, patience: Duration = .zero) -> [Item] {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
+    wanted = 1
     while items.isEmpty && !isClosed {
       isWaiting = true
       pthread_cond_wait(arrived, mutex)
+    }
+    wanted = min(hoped, count, limit)
+    if patience > .zero, items.count < wanted {
+      var deadline = Self.fromNow(patience)
+      while items.count < wanted && !isClosed {
+        isWaiting = true
+        // Late, or a clock that does not work: what is there must do.
+        guard pthread_cond_timedwait(arrived, mutex, &deadline) == 0 else { break }
+      }
     }
     isWaiting = false
     return takeLocked(count)
@@ -74,6 +93,15 @@ final class SubmissionQueue<Item: Sendable>: @unchecked Sendable {
     isWaiting = false
     pthread_cond_broadcast(arrived)
     pthread_mutex_unlock(mutex)
+  }
+
+  private static func fromNow(_ duration: Duration) -> timespec {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    let (seconds, attoseconds) = duration.components
+    let nanoseconds = time.tv_nsec + Int(attoseconds / 1_000_000_000)
+    return timespec(
+      tv_sec: time.tv_sec + Int(seconds) + nanoseconds / 1_000_000_000, tv_nsec: nanoseconds % 1_000_000_000)
   }
 
   private func takeLocked(_ count: Int) -> [Item] {
