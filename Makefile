@@ -36,10 +36,10 @@ up: ## start the box of the demo and keep it serving on loopback
 	@$(MAKE) --no-print-directory release
 	@scripts/up
 
-bench: ## measure beside the peers on this machine; docs/benchmarks.md has the method
+bench: ## measure beside the peers on this machine, see docs/benchmarks.md; QUICK=1 in under a minute
 	@scripts/setup bench
-	swift build -c release --product Benchmarks
-	.build/release/Benchmarks
+	swift build -c release --static-swift-stdlib --product Benchmarks
+	@QUICK=$(QUICK) scripts/bench $(PARTS)
 
 fuzz: ## fuzz every parser for a bounded time; SECONDS_EACH=<n> sets it
 	@scripts/setup build

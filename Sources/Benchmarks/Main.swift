@@ -1,3 +1,3 @@
 @main enum Main {
-  static func main() {}
+  static func main() async { await BenchmarkCommand.main() }
 }

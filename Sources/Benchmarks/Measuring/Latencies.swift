@@ -1,0 +1,20 @@
+/// Durations of single operations. All are kept, so that a percentile is one of them and not an estimate.
+struct Latencies: Sendable {
+  private var samples: [UInt64] = []
+
+  /// Adds one duration in nanoseconds.
+  mutating func add(_ nanoseconds: UInt64) { samples.append(nanoseconds) }
+
+  /// Adds all of another collection.
+  mutating func add(_ other: Latencies) { samples.append(contentsOf: other.samples) }
+
+  /// The smallest duration that `percents` of the samples do not exceed, in microseconds (nearest rank).
+  func microseconds(percentiles percents: Double...) -> [Double] {
+    guard !samples.isEmpty else { return percents.map { _ in 0 } }
+    let sorted = samples.sorted()
+    return percents.map { percent in
+      let rank = (percent / 100 * Double(sorted.count)).rounded(.up)
+      return Double(sorted[min(sorted.count, max(1, Int(rank))) - 1]) / 1000
+    }
+  }
+}
