@@ -53,7 +53,7 @@ import Testing
 
       let receipt = try await box.get("/v1/receipts/\(opened.id)")
       #expect(receipt.status == 200)
-      let report = try verify(receipt, of: box)
+      let report = try ReceiptCheck.report(receipt, of: box)
       #expect(report.verdict == .accepted, "\(report.failures)")
       let again = try await box.get("/v1/proposals/\(opened.id)/receipt")
       #expect(again.body == receipt.body)
@@ -62,7 +62,7 @@ import Testing
 
       let disclosed = try await box.get("/v1/receipts/\(opened.id)?disclose=all")
       #expect(disclosed.text.contains("very-secret-account"))
-      #expect(try verify(disclosed, of: box).verdict == .accepted)
+      #expect(try ReceiptCheck.verdict(disclosed, of: box) == .accepted)
       #expect(try await box.get("/v1/receipts/\(opened.id)?disclose=all", as: "reader").status == 403)
     }
     await bank.stop()
@@ -104,7 +104,7 @@ import Testing
       let three = try await box.wait(private10, for: "failed")
       #expect(three["execution"]?["result"]?["reason"]?.string?.contains("egress policy") == true)
       // A failed execution has a receipt too.
-      #expect(try verify(try await box.get("/v1/receipts/\(refused.id)"), of: box).verdict == .accepted)
+      #expect(try ReceiptCheck.verdict(try await box.get("/v1/receipts/\(refused.id)"), of: box) == .accepted)
     }
     await bank.stop()
   }
@@ -137,10 +137,5 @@ import Testing
       try await box.sweep()
       #expect(note.orders.count == 1)
     }
-  }
-
-  private func verify(_ answer: Answer, of box: TestBox) throws -> ReceiptReport {
-    let publicKeys = try PublicKeys(parsing: try box.home.temporary.read("box/public.json"))
-    return ReceiptVerifier(expecting: try ExpectedBox(parsing: publicKeys.es256)).verify(answer.body)
   }
 }

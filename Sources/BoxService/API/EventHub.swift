@@ -14,6 +14,9 @@ final class EventHub: Sendable {
   /// A hub of a log that has `size` entries.
   init(size: UInt64) { state = Mutex(State(size: size)) }
 
+  /// How many wait.
+  var waiting: Int { state.withLock { $0.waiters.count } }
+
   /// Says that the log has `size` durable entries.
   func advance(to size: UInt64) {
     let woken = state.withLock { state -> [CheckedContinuation<UInt64?, Never>] in
