@@ -218,6 +218,7 @@ public final class Box: Sendable {
     await core?.sequencer.close()
     // The log is closed: what is cut off now has no end in it, and the next start reconciles it.
     await core?.scheduler.cut()
+    core?.openings.close()
     httpClient.shutDown()
     store.release()
   }

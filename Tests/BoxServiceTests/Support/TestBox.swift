@@ -230,9 +230,11 @@ extension TestBox {
     _ opened: Opened, for names: String..., sourceLocation: SourceLocation = #_sourceLocation
   ) async throws -> JSON {
     let deadline = ContinuousClock.now.advanced(by: .seconds(30))
+    var seconds = 0
     while ContinuousClock.now < deadline {
-      let json = try await get("/v1/proposals/\(opened.id)?wait=2").json
+      let json = try await get("/v1/proposals/\(opened.id)?wait=\(seconds)").json
       if let name = json["status"]?["name"]?.string, names.contains(name) { return json }
+      seconds = 1
     }
     let last = try await status(opened)
     try #require(Bool(false), "still \(last ?? "nothing"), not \(names)", sourceLocation: sourceLocation)
