@@ -111,6 +111,26 @@ import Testing
     #expect(box.status(mail)?.name == "approved")
   }
 
+  @Test func aForgedApprovalOfANewSignerIsRefused() throws {
+    var box = try TestBox()
+    let people = TestBox.people + ["fay"]
+    let new = try TestBox.constitution(
+      signers: people.map { try TestKeys.signer($0) },
+      committees: TestBox.committees.merging(["everybody": people]) { $1 })
+    let change = try box.open("governance.committee.set", Self.members(new))
+    let genuine = try box.claim(.approve, box.statement(of: change), by: "fay")
+    var forged = genuine.object ?? [:]
+    forged["nce"] = "another"
+    func vote(_ claim: JSON) -> ProposalVote {
+      ProposalVote(verdict: .approve, proposal: change, voice: .signer("fay", claim: claim))
+    }
+    #expect(code { try box.apply(vote(.object(forged))) } == "claim.signature")
+    try box.apply(vote(genuine))
+    #expect(box.state.proposal(change)?.approvals.map(\.sides) == [.proposed])
+    // The key that the change gives to somebody else proves nothing for Fay.
+    #expect(code { try box.approve(change, by: "fay", key: "gus") } == "claim.foreign-key")
+  }
+
   @Test func newSignersAloneDoNotSuffice() throws {
     var box = try TestBox()
     let people = ["fay", "gus", "hal"]

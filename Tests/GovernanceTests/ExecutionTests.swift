@@ -147,6 +147,30 @@ import Testing
     }
   }
 
+  @Test func budgetsBeginAnewWithTheirPolicy() throws {
+    let policy = try Policy(
+      "note.write", rule: .automatic([.budget(field: "params.amount", limit: 100, period: 86_400)]))
+    var box = try TestBox(TestBox.constitution(with: ["notes": policy]))
+    func set(_ name: String, _ policy: JSON) throws {
+      let id = try box.open("governance.policy.set", ["name": .string(name), "policy": policy])
+      try box.approve(id, by: "ana", "ben", "carl")
+      try box.execute(id)
+    }
+    func affords(_ amount: Int64) throws -> Bool {
+      let id = try box.open("note.write", ["amount": .integer(amount)])
+      return box.status(id)?.name == "approved"
+    }
+    try box.execute(box.open("note.write", ["amount": 100]))
+    #expect(try !affords(1))
+    // Another policy's change opens an epoch, and this one's budget stays spent.
+    try set("mail", nil)
+    #expect(try !affords(1))
+    try set("notes", nil)
+    try set("notes", policy.json)
+    #expect(try affords(100))
+    #expect(box.state.ledgers.isEmpty)
+  }
+
   @Test func aDecisionIsLookedAtAgainAfterTheEffect() throws {
     var box = try TestBox()
     let id = try box.open("mail.send")
