@@ -2,10 +2,19 @@ import Cryptography
 
 /// When to look at what again: a binary heap, earliest first, and at one time in the order of adding.
 struct Moments {
+  /// What to look at.
+  enum Target {
+    case proposal(SHA256Digest)
+    /// All that wait for room in a budget or count.
+    case waitingForRoom
+    /// All that are undecided: a revocation has lapsed.
+    case undecided
+  }
+
   private struct Moment {
     var time: Int64
     var order: UInt64
-    var proposal: SHA256Digest?
+    var target: Target
 
     func precedes(_ other: Moment) -> Bool { (time, order) < (other.time, other.order) }
   }
@@ -13,9 +22,8 @@ struct Moments {
   private var heap: [Moment] = []
   private var added: UInt64 = 0
 
-  /// - Parameter proposal: nil stands for all that wait for room.
-  mutating func add(_ proposal: SHA256Digest?, at time: Int64) {
-    heap.append(Moment(time: time, order: added, proposal: proposal))
+  mutating func add(_ target: Target, at time: Int64) {
+    heap.append(Moment(time: time, order: added, target: target))
     added += 1
     var child = heap.count - 1
     while child > 0 {
@@ -27,7 +35,7 @@ struct Moments {
   }
 
   /// Removes and returns the earliest that has come.
-  mutating func next(due now: Int64) -> (time: Int64, proposal: SHA256Digest?)? {
+  mutating func next(due now: Int64) -> (time: Int64, target: Target)? {
     guard let first = heap.first, first.time <= now else { return nil }
     let last = heap.removeLast()
     if !heap.isEmpty {
@@ -44,6 +52,6 @@ struct Moments {
         parent = smallest
       }
     }
-    return (first.time, first.proposal)
+    return (first.time, first.target)
   }
 }

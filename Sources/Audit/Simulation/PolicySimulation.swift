@@ -67,11 +67,13 @@ public struct PolicySimulation {
     let id = entry.body["proposal"]?.string.flatMap { SHA256Digest(hex: $0) }
     // What decided is known just before the start; after it the proposal is no longer open.
     if entry.kind == .executionStarted, let id, trials[id] != nil { look(at: id, now: entry.at) }
+    let meters = entry.kind == .executionStarted ? id.flatMap { state.proposal($0)?.procedure.meters } ?? [] : []
     let index = state.size
     do throws(Fault) {
       let constitution = state.constitution
       let applied = try state.apply(entry)
       let denied = entry.kind == .proposalOpened ? Self.denial(applied) : nil
+      for meter in meters { moments.add(.waitingForRoom, at: entry.at + meter.period * 1000) }
       if applied.opensEpoch { openEpoch(before: constitution) }
       if let id { note(entry, id, index: index, denied: denied) }
       for settlement in applied.settled { settle(settlement, now: entry.at) }
@@ -142,15 +144,15 @@ public struct PolicySimulation {
       trial.refuse(why)
     }
     trials[body.proposal] = trial
-    moments.add(body.proposal, at: trial.ends)
-    moments.add(body.proposal, at: body.statement.expires)
+    moments.add(.proposal(body.proposal), at: trial.ends)
+    moments.add(.proposal(body.proposal), at: body.statement.expires)
     look(at: body.proposal, now: entry.at)
   }
 
   /// Looks at one proposal under both policies.
   private mutating func look(at id: SHA256Digest, now: Int64) {
     guard var trial = trials[id] else { return }
-    var again = trial.observe(state.evaluation(of: id, at: now))
+    var again = trial.observe(state.evaluation(of: id, at: now), at: now)
     if now >= trial.opened.statement.expires { trial.closeBefore() }
     let wasDecided = trial.after != nil
     if !wasDecided, case .success(let procedure) = trial.procedure {
@@ -165,7 +167,7 @@ public struct PolicySimulation {
       again += trial.decide(votes, waitingFor: waiting, at: now)
     }
     trials[id] = trial
-    for moment in again where moment > now { moments.add(id, at: moment) }
+    for moment in again where moment > now { moments.add(.proposal(id), at: moment) }
     if !wasDecided, case .allowed = trial.after, case .success(let procedure) = trial.procedure {
       spend(trial, procedure, now: now)
     }
@@ -177,17 +179,16 @@ public struct PolicySimulation {
     let meters = procedure.meters
     guard !meters.isEmpty else { return }
     ledgers[procedure.digest, default: Ledger()].record(trial.opened.statement.action, meters: meters, at: now)
-    for meter in meters { moments.add(nil, at: now + meter.period * 1000) }
+    for meter in meters { moments.add(.waitingForRoom, at: now + meter.period * 1000) }
   }
 
   /// Everything that time alone brings about until `now`.
   private mutating func pass(until now: Int64) {
-    while let (time, id) = moments.next(due: now) {
-      if let id {
-        look(at: id, now: time)
-      } else {
-        let waiting = trials.values.filter(\.waitsForRoom).sorted { $0.index < $1.index }
-        for trial in waiting { look(at: trial.opened.proposal, now: time) }
+    while let (time, target) = moments.next(due: now) {
+      switch target {
+      case .proposal(let id): look(at: id, now: time)
+      case .waitingForRoom: for id in oldestFirst where trials[id]?.waitsForRoom == true { look(at: id, now: time) }
+      case .undecided: for id in oldestFirst { look(at: id, now: time) }
       }
     }
   }
@@ -196,6 +197,10 @@ public struct PolicySimulation {
     if case .executed = settlement.status {
       let followers = trials.values.filter { $0.opened.statement.action.follows.contains(settlement.proposal) }
       for follower in followers.sorted(by: { $0.index < $1.index }) { look(at: follower.opened.proposal, now: now) }
+      for restraint in state.restraints where restraint.proposal == settlement.proposal {
+        // When it lapses, approvals count again.
+        if case .revoke = restraint.kind, case .at(let end) = restraint.lapse { moments.add(.undecided, at: end) }
+      }
     }
     guard trials[settlement.proposal] != nil else { return }
     switch settlement.status {

@@ -22,7 +22,8 @@ struct PolicyTrial {
   /// What was missing when last looked at.
   private var missingBefore: [String] = []
   private var missingAfter: [String] = []
-  private(set) var waitsForRoom = false
+  private var needsRoomBefore = false
+  private var needsRoomAfter = false
 
   init(
     _ opened: ProposalOpened, index: UInt64, at: Int64, procedure: Result<Procedure, Undecidable>,
@@ -44,16 +45,20 @@ struct PolicyTrial {
   /// The log has no more to say about it.
   private var isSettled = false
 
+  /// Room in a budget or count may decide it.
+  var waitsForRoom: Bool { before == nil && needsRoomBefore || after == nil && needsRoomAfter }
+
   var isOver: Bool { isSettled && before != nil && after != nil }
 
   /// What the fold says at a moment. Returns the times at which to look again.
-  mutating func observe(_ evaluation: Evaluation?) -> [Int64] {
+  mutating func observe(_ evaluation: Evaluation?, at now: Int64) -> [Int64] {
     guard before == nil, let evaluation else { return [] }
     switch evaluation {
-    case .satisfied(let satisfaction): before = .allowed(satisfaction)
+    case .satisfied(let satisfaction): before = .allowed(satisfaction, at: now)
     case .impossible(let why): before = .denied("\(why)")
     case .pending(let missing):
       missingBefore = missing.map(\.description)
+      needsRoomBefore = missing.contains(where: \.needsRoom)
       return missing.flatMap(\.moments)
     }
     return []
@@ -71,18 +76,18 @@ struct PolicyTrial {
       after = .pending(missingAfter)
       return []
     }
-    waitsForRoom = false
+    needsRoomAfter = false
     switch procedure.evaluate(votes, for: opened.statement.action, under: constitution, at: now) {
     case .satisfied(let satisfaction):
       guard predecessors.isEmpty else {
         missingAfter = predecessors.map { Missing.predecessor($0).description }
         return []
       }
-      after = .allowed(satisfaction)
+      after = .allowed(satisfaction, at: now)
     case .impossible(let why): after = .denied("\(why)")
     case .pending(let missing):
       missingAfter = missing.map(\.description)
-      waitsForRoom = missing.contains(where: \.needsRoom)
+      needsRoomAfter = missing.contains(where: \.needsRoom)
       return missing.flatMap(\.moments)
     }
     return []
@@ -114,8 +119,8 @@ struct PolicyTrial {
     _ before: SimulatedOutcome, _ after: SimulatedOutcome, _ startedAt: Int64?
   ) -> SimulatedDifference.Kind? {
     switch (before, after) {
-    case (.allowed(let one), .allowed(let two)):
-      if two.since != one.since { return two.since < one.since ? .sooner : .later }
+    case (.allowed(let one, let was), .allowed(let two, let would)):
+      if would != was { return would < was ? .sooner : .later }
       return one.approvals == two.approvals && one.mode == two.mode ? nil : .otherSigners
     case (.denied, .denied), (.pending, .pending): return nil
     case (_, .allowed): return .allowed

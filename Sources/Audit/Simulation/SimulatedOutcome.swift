@@ -4,8 +4,9 @@ import Governance
 
 /// How a proposal fares under a policy, as far as its votes and the time allow.
 public enum SimulatedOutcome: Sendable, Hashable {
-  /// A decision stands.
-  case allowed(Satisfaction)
+  /// A decision stands, and was first seen to stand at this time (Unix milliseconds): the rule may have been satisfied
+  /// before, and a budget full or a predecessor not yet executed.
+  case allowed(Satisfaction, at: Int64)
   /// It can no longer be allowed, for this reason; or it could not have been opened.
   case denied(String)
   /// It was never decided; what was missing when it ended, or when the log does.
@@ -22,9 +23,9 @@ public enum SimulatedOutcome: Sendable, Hashable {
 
   var json: JSON {
     switch self {
-    case .allowed(let satisfaction):
+    case .allowed(let satisfaction, let at):
       [
-        "outcome": "allowed", "since": .integer(satisfaction.since), "mode": .string(satisfaction.mode.rawValue),
+        "outcome": "allowed", "at": .integer(at), "mode": .string(satisfaction.mode.rawValue),
         "approvals": .array(satisfaction.approvals.map(JSON.string)),
       ]
     case .denied(let why): ["outcome": "denied", "reason": .string(why)]
@@ -36,8 +37,8 @@ public enum SimulatedOutcome: Sendable, Hashable {
 extension SimulatedOutcome: CustomStringConvertible {
   public var description: String {
     switch self {
-    case .allowed(let satisfaction):
-      "allowed since \(UTCTime.text(satisfaction.since))"
+    case .allowed(let satisfaction, let at):
+      "allowed at \(UTCTime.text(at))"
         + (satisfaction.approvals.isEmpty ? "" : " with \(satisfaction.approvals.joined(separator: ", "))")
         + (satisfaction.mode == .breakGlass ? " by break-glass" : "")
     case .denied(let why): "denied: \(why)"

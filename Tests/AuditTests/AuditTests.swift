@@ -1,5 +1,0 @@
-import Testing
-
-@testable import Audit
-
-@Suite struct AuditRoomTests {}
