@@ -38,7 +38,7 @@ struct ClaimCheck {
     guard let signer = constitution.signers[claim.signer] else {
       throw failure("unknown-signer", "a signer of this epoch", claim.signer)
     }
-    guard signer.keys.contains(where: { $0.key == claim.key }) else {
+    guard signer.keys.contains(where: { $0.key == claim.key && $0.key.algorithm == claim.key.algorithm }) else {
       throw failure("foreign-key", "a registered key of \(claim.signer)", claim.key.text)
     }
     let policy = constitution.passkeys.map {

@@ -71,7 +71,7 @@ extension Verification {
       names.isEmpty
       ? "" : "fewer objections than would have stopped it came from \(names.joined(separator: ", ")), and that "
     return .notProved(
-      "That \(clause)no withdrawal, revocation, stop or seal came in between, only the whole log can show: an audit does."
+      "That \(clause)no change of the rules, withdrawal, revocation, stop or seal came in between, only the whole log can show: an audit does."
     )
   }
 

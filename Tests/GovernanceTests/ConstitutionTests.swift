@@ -149,6 +149,24 @@ import Testing
         == "constitution.entangled")
   }
 
+  /// Anybody who may propose can have a constitution of their choice counted, so the whole must cost little.
+  @Test func manyRulesThatAreEachJustCountableAreTooMuchTogether() throws {
+    let committees = TestBox.committees.merging(
+      (0..<10).map { ("c\($0)", ["ana", "ben", "carl"]) }, uniquingKeysWith: { first, _ in first })
+    let rule = Rule.all((0..<10).map { .quorum(Quorum(1, of: "c\($0)")) })
+    func policies(_ count: Int) throws -> [String: Policy?] {
+      Dictionary(uniqueKeysWithValues: try (0..<count).map { ("p\($0)", try Policy("p\($0).run", rule: rule)) })
+    }
+    #expect(try refusal(committees: committees, with: policies(4)) == nil)
+    #expect(try refusal(committees: committees, with: policies(5)) == "constitution.entangled")
+    // The branches of one rule share the same room.
+    let branches = Rule.any(
+      (0..<5).map { index in .all((0..<10).map { .quorum(Quorum(1, of: "c\(($0 + index) % 10)")) }) })
+    #expect(
+      try refusal(committees: committees, with: ["mail": try Policy("mail.*", rule: branches)])
+        == "constitution.entangled")
+  }
+
   @Test func everyKeyIsPossessedAndBelongsToOneSigner() throws {
     let ana = try TestKeys.signer("ana")
     let others = try TestBox.people.dropFirst().map { try TestKeys.signer($0) }

@@ -58,6 +58,45 @@ import Testing
     #expect(box.status(id)?.name == "approved")
   }
 
+  /// All of a box's signers may have passkeys when it moves to another domain: each then speaks once for the present
+  /// signers, where the old domain counts, and once for the proposed ones.
+  @Test func aChangeOfOriginsTakesOneAssertionForEachSide() throws {
+    let old = try constitution()
+    let solo = try Policy("governance.*", rule: .single(committee: "captains"))
+    let policies = ["rules": solo, "mail": try Policy("mail.*", rule: .single(committee: "captains"))]
+    let captains = ["captains": ["ana"]]
+    var box = try TestBox(
+      TestBox.constitution(
+        signers: Array(old.signers.values), committees: captains, policies: policies,
+        root: RootRule(committee: "captains", threshold: 1, delay: 0), passkeys: Self.passkeys))
+    let origin = "https://new.example"
+    let id = try box.open(
+      "governance.committee.set",
+      [
+        "signers": try #require(box.state.constitution?.json["signers"]), "committees": ["captains": ["ana"]],
+        "passkeys": ["rp": "box.example", "origins": [.string(origin)]],
+      ])
+    let key = ClaimKey(try TestKeys.privateKey("device").publicKey, algorithm: .webauthn)
+    let statement = try box.statement(of: id)
+    func vote(_ origin: String, _ nonce: String) throws -> ProposalVote {
+      let claim = try sign(
+        statement.claim(.approve, by: "ana", key: key, nonce: nonce, exp: box.now / 1000 + 60), origin: origin)
+      return ProposalVote(verdict: .approve, proposal: id, voice: .signer("ana", claim: claim.json))
+    }
+    #expect(code { try box.apply(vote("https://evil.example", "a")) } == "claim.signature")
+    try box.apply(vote("https://box.example", "b"))
+    #expect(box.state.proposal(id)?.approvals.map(\.sides) == [.current])
+    #expect(box.status(id)?.name == "open")
+    // The same side again is nothing new, however often it is signed.
+    #expect(code { try box.apply(vote("https://box.example", "c")) } == "vote.duplicate")
+    try box.apply(vote(origin, "d"))
+    #expect(box.state.proposal(id)?.approvals.map(\.sides) == [.current, .proposed])
+    try box.execute(id)
+    #expect(box.state.constitution?.passkeys?.origins == [origin])
+    // By itself the new constitution cannot say under which origins its keys were proved.
+    #expect(code { try box.state.constitution?.validate() } == nil)
+  }
+
   @Test func withoutOriginsThereAreNoPasskeys() throws {
     #expect(code { _ = try TestBox(constitution(nil)) } == "constitution.passkeys-missing")
     #expect(

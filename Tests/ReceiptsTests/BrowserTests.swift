@@ -24,7 +24,7 @@ import Testing
   static var cases: [Case] {
     ToldStory.all.map { Case(name: $0.name, key: $0.key, bytes: $0.bytes) }
       + ToldStory.all.map { Case(name: $0.name, key: "", bytes: $0.bytes) }
-      + MutationTests.all.map { Case(name: $0.code, key: $0.key, bytes: $0.bytes) }
+      + (MutationTests.all + ParityMutations.all).map { Case(name: $0.code, key: $0.key, bytes: $0.bytes) }
       + FlippedReceipts.all.enumerated().map { Case(name: "flip \($0.offset)", key: "", bytes: $0.element) }
   }
 

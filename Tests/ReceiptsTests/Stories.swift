@@ -363,6 +363,62 @@ enum Stories {
     return story
   }
 
+  /// A change that stays open longer than its policy says: it waits out a delay of an epoch before, which no receipt shows.
+  static func lateChange() throws -> Story {
+    var story = try policyChange()
+    story.epoch = 3
+    story.expiresAfter = 10 * 86_400_000
+    return story
+  }
+
+  /// The box moves to another domain. Bob's passkey answers once on the old page and once on the new one, and needs no new
+  /// possession proof.
+  static func movedPasskeys() throws -> Story {
+    var story = try passkey()
+    story.policyName = "governance"
+    let constitution = try story.constitution(epoch: 1)
+    let signers = constitution["signers"] ?? [:]
+    let passkeys: JSON = ["rp": "new.example", "origins": ["https://new.example"]]
+    // Signatures are different each time they are made; a proof that is kept is the same text.
+    story.constitutionEdit = { $0 = $0.setting("signers", to: signers) }
+    story.action = [
+      "type": "governance.committee.set",
+      "params": ["signers": signers, "committees": story.committees, "passkeys": passkeys],
+    ]
+    story.openings = [:]
+    var again = Story.Approval(signer: story.signers[1], after: 30_000)
+    again.assertion.origin = "https://new.example"
+    again.assertion.relyingParty = "new.example"
+    story.approvals.append(again)
+    story.result = [:]
+    story.change = { $0.setting("passkeys", to: passkeys) }
+    return story
+  }
+
+  /// The domain changed two epochs ago: bob's key was proved under the old one.
+  static func passkeysMovedBefore() throws -> Story {
+    var story = try passkey()
+    story.epoch = 3
+    story.passkeys = ["rp": "new.example", "origins": ["https://new.example"]]
+    story.approvals[1].assertion.origin = "https://new.example"
+    story.approvals[1].assertion.relyingParty = "new.example"
+    return story
+  }
+
+  /// A result that looks like a commitment and is none hides nothing.
+  static func lookalike() throws -> Story {
+    var story = try quorum()
+    story.result = ["body": ["$commitment": "none", "status": "refunded"], "status": 200]
+    return story
+  }
+
+  static func longAddress() throws -> Story {
+    var story = try quorum()
+    story.policies = story.policies.setting(
+      "payments.egress.addresses", to: [.string("[" + String(repeating: "0", count: 300) + "::1]:8090")])
+    return story
+  }
+
   /// Every story, by name.
   static func all() throws -> [(name: String, story: Story)] {
     [
@@ -375,6 +431,9 @@ enum Stories {
       ("self-approval", try selfApproval()), ("signed-proposal", try signedProposal()),
       ("witnessed", try witnessed()), ("too-few-witnesses", try tooFewWitnesses()), ("failed", try failed()),
       ("unknown", try unknown()), ("signature-forms", try signatureForms()), ("follows", try follows()),
+      ("late-change", try lateChange()), ("moved-passkeys", try movedPasskeys()),
+      ("passkeys-moved-before", try passkeysMovedBefore()), ("lookalike", try lookalike()),
+      ("long-address", try longAddress()),
       ("rotation", try rotation()), ("private-result", try privateResult()), ("hostile-text", try hostileText()),
     ]
   }

@@ -19,6 +19,11 @@ async function parseKey(text) {
   return { text, isPasskey: match[1] === "webauthn", spki: hex(spki), spkiBytes: spki, key };
 }
 
+/** One key that signs in one way: a passkey's bytes are not the same key when they sign as no passkey does. */
+function isSameKey(one, other) {
+  return one.spki === other.spki && one.isPasskey === other.isPasskey;
+}
+
 const claimMaxKeys = 64;
 
 /** Reads a claim. Members that OpenClaim does not know are signed like the others, and mean nothing here. */
@@ -60,12 +65,15 @@ function signedBytes(claim, keys) {
   return utf8(canonical(unsigned));
 }
 
-/** r‖s of a `sig` value: base64 of strict DER, or of exactly 64 bytes; null for other text. */
-function readSignature(text) {
+/**
+ * Every reading of a `sig` value as r‖s: base64 of strict DER, or of exactly 64 bytes. DER can have 64 bytes as well; then
+ * there are two, and a signature that verifies is one.
+ */
+function readSignatures(text) {
   const bytes = decodeBase64(text);
-  if (bytes === null) return null;
-  const signature = signatureFromDER(bytes) ?? (bytes.length === 64 ? bytes : null);
-  return signature !== null && isSignatureInRange(signature) ? signature : null;
+  if (bytes === null) return [];
+  const readings = [signatureFromDER(bytes), bytes.length === 64 ? bytes : null];
+  return readings.filter((signature) => signature !== null && isSignatureInRange(signature));
 }
 
 /**
@@ -74,11 +82,10 @@ function readSignature(text) {
  */
 async function verifyClaimSignature(key, sig, message, passkeys) {
   if (key.isPasskey) return verifyAssertion(key.key, sig, await sha256(message), passkeys);
-  const signature = readSignature(sig);
-  if (signature === null) throw new ClaimError("signature-encoding", "base64 of DER or of 64 bytes r‖s", kindOf(sig));
-  if (!(await verifyP256(key.key, signature, message))) {
-    throw new ClaimError("signature", "a signature by the key over the claim", "one that does not verify");
-  }
+  const readings = readSignatures(sig);
+  if (readings.length === 0) throw new ClaimError("signature-encoding", "base64 of DER or of 64 bytes r‖s", kindOf(sig));
+  for (const signature of readings) if (await verifyP256(key.key, signature, message)) return;
+  throw new ClaimError("signature", "a signature by the key over the claim", "one that does not verify");
 }
 
 const assertionLimits = { maxBytes: 8192, maxStringBytes: 8192, integersOnly: false };

@@ -24,7 +24,8 @@ async function constitutionFault(constitution) {
   }
 }
 
-async function validateConstitution(constitution) {
+/** `old` is the constitution that this one replaces; null where it stands alone. */
+async function validateConstitution(constitution, old = null) {
   const { committees, signers } = constitution;
   const policies = [...constitution.policies.values()].sort(byName);
   const size = utf8(canonical(constitution.json)).length;
@@ -50,13 +51,14 @@ async function validateConstitution(constitution) {
       if (wide !== undefined) throw new Refusal("break-glass", `${policy.name} has a break-glass rule but covers ${wide}`);
     }
     const delay = guaranteedDelay(policy.rule);
-    if (policy.covers.some((pattern) => pattern.startsWith("governance.")) && !(delay !== null && delay < policy.maxExpiry)) {
-      throw new Refusal("never-satisfied", `the policy ${policy.name} decides governance and could never be satisfied`);
+    const isGovernance = policy.covers.some((pattern) => pattern.startsWith("governance."));
+    if (delay === null ? isGovernance : delay >= policy.maxExpiry) {
+      throw new Refusal("never-satisfied", `the policy ${policy.name} could never be satisfied`);
     }
   }
   checkReach({ kind: "quorum", ...constitution.root }, constitution, "root");
   checkStrength(constitution, policies);
-  await checkKeys(constitution);
+  await checkKeys(constitution, old);
 }
 
 /** What one rule, without those inside it, asks of committees. */
@@ -117,8 +119,9 @@ function guaranteedDelay(rule) {
 function checkStrength(constitution, policies) {
   let strictest = { name: "a rule over governance", number: 1 };
   const numbers = new Map();
+  const room = { states: fewestMaxAllStates };
   for (const policy of policies) {
-    const number = fewestSigners(policy.rule, constitution.committees);
+    const number = fewestSigners(policy.rule, constitution.committees, room);
     if (number === undefined) throw new Refusal("entangled", `the policy ${policy.name} overlaps its committees in too many ways`);
     if (number === null) continue;
     numbers.set(policy.name, number);
@@ -135,14 +138,18 @@ function checkStrength(constitution, policies) {
 
 const fewestMaxAlternatives = 64;
 const fewestMaxStates = 1024;
+const fewestMaxAllStates = 4096;
 
-/** How few distinct signers can satisfy a rule: a number, null where none can, undefined where that takes too long to say. */
-function fewestSigners(rule, committees) {
+/**
+ * How few distinct signers can satisfy a rule: a number, null where none can, undefined where that takes too long to say.
+ * `room.states` is what all rules of a constitution share.
+ */
+function fewestSigners(rule, committees, room) {
   const ways = alternatives(rule);
   if (ways === undefined) return undefined;
   let fewest = null;
   for (const blocks of ways) {
-    const number = signersFor(blocks, committees);
+    const number = signersFor(blocks, committees, room);
     if (number === undefined) return undefined;
     fewest = fewest === null ? number : Math.min(fewest, number);
   }
@@ -178,18 +185,18 @@ function alternatives(rule) {
   }
 }
 
-function signersFor(list, committees) {
+function signersFor(list, committees, room) {
   const spelling = (block) => JSON.stringify(block.map(({ committee, threshold }) => [committee, threshold]));
   const blocks = [...new Map(list.map((block) => [spelling(block), block])).values()];
   const people = blocks.map((block) => new Set(block.flatMap(({ committee }) => committees.get(committee) ?? [])));
   const isShared = people.some((some, i) => people.slice(0, i).some((others) => [...some].some((name) => others.has(name))));
   const quorums = blocks.flat();
   if (!isShared) return quorums.reduce((sum, { threshold }) => sum + threshold, 0);
-  return fewestByTable(blocks, quorums, committees);
+  return fewestByTable(blocks, quorums, committees, room);
 }
 
 /** The fewest signers by what is still lacking: each signer sits once in every block, wherever a seat is free. */
-function fewestByTable(blocks, quorums, committees) {
+function fewestByTable(blocks, quorums, committees, room) {
   const weights = [];
   let states = 1;
   let start = 0;
@@ -199,6 +206,8 @@ function fewestByTable(blocks, quorums, committees) {
     states *= threshold + 1;
     if (states > fewestMaxStates) return undefined;
   }
+  if (states > room.states) return undefined;
+  room.states -= states;
   const isFree = (state, seat) => Math.floor(state / weights[seat]) % (quorums[seat].threshold + 1) > 0;
   let fewest = new Map([[start, 0]]);
   for (const signer of new Set(quorums.flatMap(({ committee }) => committees.get(committee) ?? []))) {
@@ -222,13 +231,19 @@ function fewestByTable(blocks, quorums, committees) {
 }
 
 /** Every key belongs to one signer, and its holder agreed to be that signer of this box. */
-async function checkKeys({ box, signers, passkeys }) {
+async function checkKeys({ box, epoch, signers, passkeys }, old) {
   const holders = new Map();
   for (const [name, keys] of [...signers].sort(([a], [b]) => (a < b ? -1 : 1))) {
     for (const { key, possession } of keys) {
       if (holders.has(key.spki)) throw new Refusal("shared-key", `${holders.get(key.spki)} and ${name} have the same key`);
       holders.set(key.spki, name);
-      if (key.isPasskey && passkeys === null) throw new Refusal("passkeys-missing", `${name} has a passkey, but nothing says how to check it`);
+      if (key.isPasskey) {
+        if (passkeys === null) throw new Refusal("passkeys-missing", `${name} has a passkey, but nothing says how to check it`);
+        // A later constitution by itself does not say under which `passkeys` its keys were proved: the change did.
+        if (old === null && epoch > 1) continue;
+      }
+      const known = old?.signers.get(name) ?? [];
+      if (known.some((one) => isSameKey(one.key, key) && one.key.text === key.text && one.possession === possession)) continue;
       try {
         await verifyPossession(box, name, key, possession, passkeys);
       } catch (error) {

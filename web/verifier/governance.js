@@ -2,7 +2,7 @@
 
 const namePattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 const typePattern = /^(?=.{1,64}$)[a-z][a-z0-9_-]*(?:\.[a-z][a-z0-9_-]*){1,4}$/;
-const prefixPattern = /^(?=.{1,66}$)[a-z][a-z0-9_-]*(?:\.[a-z][a-z0-9_-]*){0,3}\.\*$/;
+const prefixPattern = /^(?=.{1,64}$)[a-z][a-z0-9_-]*(?:\.[a-z][a-z0-9_-]*){0,3}\.\*$/;
 const narrowingTypes = ["box.stop", "box.seal", "signer.revoke"];
 const longestDelay = 14 * 86400;
 const longestExpiry = 30 * 86400;
@@ -264,8 +264,11 @@ function fieldOf(action, path) {
   return value instanceof Map && isCommitment(value) ? undefined : value;
 }
 
+/** Exactly `{"$commitment":DIGEST}`: what only looks like one hides nothing. */
 function isCommitment(value) {
-  return value instanceof Map && value.has("$commitment");
+  if (!(value instanceof Map) || value.size !== 1) return false;
+  const digest = value.get("$commitment");
+  return typeof digest === "string" && digestPattern.test(digest);
 }
 
 /** Whether one check holds. `budgets` says whether what needs the log's history is assumed to hold. */
@@ -311,7 +314,7 @@ function parseHostPattern(text, path) {
 /** `host[:port]` in its one plain form, or null: a name of lower-case labels, an IPv4 address, or IPv6 in brackets. */
 function splitAuthority(text) {
   const match = /^(\[[0-9a-f:.]{2,}\]|[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)(?::([1-9][0-9]{0,4}))?$/.exec(text);
-  if (match === null || match[1].length > 253) return null;
+  if (match === null || (match[1].length > 253 && !match[1].startsWith("["))) return null;
   const port = match[2] === undefined ? null : Number(match[2]);
   return port !== null && port > 65535 ? null : { host: match[1], port };
 }

@@ -215,11 +215,8 @@ function parseStatement(json) {
 function checkCommitments(value, path) {
   if (Array.isArray(value)) {
     value.forEach((item, i) => checkCommitments(item, `${path}[${i}]`));
-  } else if (isCommitment(value)) {
-    const digest = value.get("$commitment");
-    if (value.size !== 1 || typeof digest !== "string" || !digestPattern.test(digest)) {
-      throw new FieldError(path, '{"$commitment":DIGEST} and nothing else', kindOf(value));
-    }
+  } else if (value instanceof Map && value.has("$commitment")) {
+    if (!isCommitment(value)) throw new FieldError(path, '{"$commitment":DIGEST} and nothing else', kindOf(value));
   } else if (value instanceof Map) {
     for (const [name, member] of value) checkCommitments(member, `${path}.${name}`);
   }

@@ -9,12 +9,18 @@ struct FewestSigners {
     static let alternatives = 64
     /// States of the table of what overlapping quorums still lack.
     static let states = 1024
+    /// States of all tables together. Whoever may propose can make the box count a constitution of their choice, so the
+    /// whole must cost little, not only each part.
+    static let allStates = 4096
   }
+
+  private var statesLeft = Limits.allStates
 
   init(committees: [String: [String]]) { self.committees = committees.mapValues(Set.init) }
 
-  /// The number for a rule; nil for one that is never satisfied. Throws where the limits do not suffice.
-  func callAsFunction(_ rule: Rule) throws(TooEntangled) -> Int? {
+  /// The number for a rule; nil for one that is never satisfied. Throws where the limits do not suffice, which they share
+  /// with all rules that were counted before.
+  mutating func callAsFunction(_ rule: Rule) throws(TooEntangled) -> Int? {
     var fewest: Int?
     for alternative in try alternatives(rule) {
       let number = try signers(for: alternative)
@@ -53,7 +59,7 @@ struct FewestSigners {
     }
   }
 
-  private func signers(for blocks: [Block]) throws(TooEntangled) -> Int {
+  private mutating func signers(for blocks: [Block]) throws(TooEntangled) -> Int {
     let blocks = blocks.reduce(into: [Block]()) { if !$0.contains($1) { $0.append($1) } }
     let people = blocks.map { block in
       block.reduce(into: Set<String>()) { $0.formUnion(committees[$1.committee] ?? []) }
@@ -66,42 +72,62 @@ struct FewestSigners {
 
   /// The fewest signers by what is still lacking: each signer sits once in every block, and it never helps to leave a
   /// seat that they could take. Signers in the same committees are interchangeable, but are few enough to go one by one.
-  private func table(_ blocks: [Block]) throws(TooEntangled) -> Int {
+  private mutating func table(_ blocks: [Block]) throws(TooEntangled) -> Int {
     let quorums = blocks.flatMap(\.self)
     var start = 0
-    var weights: [Int] = []
+    var seats: [Seat] = []
     var states = 1
     for quorum in quorums {
-      weights.append(states)
+      seats.append(Seat(weight: states, base: quorum.threshold + 1))
       start += quorum.threshold * states
       states *= quorum.threshold + 1
       guard states <= Limits.states else { throw TooEntangled() }
     }
+    guard states <= statesLeft else { throw TooEntangled() }
+    statesLeft -= states
     let everybody = Set(quorums.flatMap { committees[$0.committee] ?? [] }).sorted()
-    var fewest = [start: 0]
+    var fewest = [Int?](repeating: nil, count: states)
+    fewest[start] = 0
     for signer in everybody {
+      var places = zip(quorums, seats).map { committees[$0.committee]?.contains(signer) ?? false ? $1 : nil }[...]
+      let choices = blocks.map { block in
+        defer { places = places.dropFirst(block.count) }
+        return places.prefix(block.count).compactMap(\.self)
+      }
       var next = fewest
-      for (state, number) in fewest {
-        var reached = [state]
-        var quorum = 0
-        for block in blocks {
-          let seats = (quorum..<quorum + block.count).filter {
-            committees[quorums[$0].committee]?.contains(signer) ?? false
-          }
-          quorum += block.count
-          reached = reached.flatMap { state -> [Int] in
-            let taken = seats.filter { state / weights[$0] % (quorums[$0].threshold + 1) > 0 }.map {
-              state - weights[$0]
-            }
-            return taken.isEmpty ? [state] : taken
-          }
+      for state in fewest.indices {
+        guard let number = fewest[state] else { continue }
+        for reached in Self.states(after: state, choices) where number + 1 < next[reached] ?? .max {
+          next[reached] = number + 1
         }
-        for state in reached { next[state] = min(next[state] ?? .max, number + 1) }
       }
       fewest = next
     }
     // The caller has checked that every quorum can be filled; a state that is not reached is a rule nobody satisfies.
     guard let number = fewest[0] else { throw TooEntangled() }
     return number
+  }
+
+  /// What a quorum still lacks, as a digit of a state.
+  private struct Seat {
+    var weight: Int
+    var base: Int
+
+    func isFree(in state: Int) -> Bool { state / weight % base > 0 }
+  }
+
+  /// The states that a signer leads to who takes one of their seats in every block that has a free one.
+  private static func states(after state: Int, _ blocks: [[Seat]]) -> [Int] {
+    var reached = [state]
+    for seats in blocks {
+      let free = seats.filter { $0.isFree(in: state) }
+      guard let first = free.first else { continue }
+      if free.count == 1 {
+        for place in reached.indices { reached[place] -= first.weight }
+      } else {
+        reached = reached.flatMap { state in free.map { state - $0.weight } }
+      }
+    }
+    return reached
   }
 }

@@ -88,7 +88,9 @@ public struct BoxKeys: Sendable, Hashable {
 
   private static func isES256Key(_ text: String) -> Bool {
     let prefix = "data:key/es256;base64,"
-    guard text.hasPrefix(prefix), let der = Base64.decode(text.dropFirst(prefix.count)) else { return false }
+    guard text.utf8.starts(with: prefix.utf8), let der = Base64.decode(text.dropFirst(prefix.count)) else {
+      return false
+    }
     return (try? P256.PublicKey(spkiDER: der)) != nil
   }
 }

@@ -16,12 +16,12 @@ extension BoxState {
       throw .vote(.afterObjection(signer: signer))
     }
     guard !revokedSigners(at: now).contains(signer) else { throw .vote(.revoked(signer: signer)) }
-    let sides = try seats(of: claim, on: proposal, constitution)
+    let seats = try seats(of: claim, on: proposal, constitution)
     let standing = proposal.approvals.filter { $0.signer == signer && now < $0.lapses }
       .reduce(into: Approval.Sides()) { $0.formUnion($1.sides) }
+    guard !standing.isSuperset(of: seats) else { throw .vote(.duplicate(signer: signer)) }
+    let sides = try verifiedSides(claim, seats, on: proposal, constitution, at: now)
     guard !standing.isSuperset(of: sides) else { throw .vote(.duplicate(signer: signer)) }
-    if sides.contains(.current) { try verify(claim, constitution, at: now) }
-    if sides.contains(.proposed), let new = proposal.procedure.newSigners { try verify(claim, new, at: now) }
     return .approved(
       proposal.id, Approval(signer: signer, at: now, lapses: claim.lapses, index: size, sides: sides))
   }
@@ -100,6 +100,26 @@ extension BoxState {
     } catch {
       throw .claim(error)
     }
+  }
+
+  /// Those of `sides` for which the signature is valid; throws where it is for none. A change may bring another relying
+  /// party or other origins for passkeys: an assertion then speaks for one side only, and a second one for the other.
+  private func verifiedSides(
+    _ claim: VoteClaim, _ sides: Approval.Sides, on proposal: Proposal, _ constitution: Constitution, at now: Int64
+  ) throws(Fault) -> Approval.Sides {
+    var verified = Approval.Sides()
+    var reason: Fault?
+    for (side, signers) in [(Approval.Sides.current, constitution), (.proposed, proposal.procedure.newSigners)] {
+      guard sides.contains(side), let signers else { continue }
+      do {
+        try verify(claim, signers, at: now)
+        verified.insert(side)
+      } catch {
+        reason = reason ?? error
+      }
+    }
+    if verified.isEmpty, let reason { throw reason }
+    return verified
   }
 
   /// For whose signers an approval counts: it needs a seat in a committee that the rule asks, and a key of that side.

@@ -81,8 +81,11 @@ public struct VoteClaim: Sendable {
       throw .malformed("\(error)")
     }
     self.signer = signer
-    guard claim.iss == signer else { throw .issuer(expected: signer, actual: claim.iss) }
-    guard claim.sub == statement.box else { throw .subject(expected: statement.box, actual: claim.sub) }
+    // By bytes: for Swift a Kelvin sign is a K, and other verifiers would refuse what was accepted here.
+    guard claim.iss.utf8.elementsEqual(signer.utf8) else { throw .issuer(expected: signer, actual: claim.iss) }
+    guard claim.sub.utf8.elementsEqual(statement.box.utf8) else {
+      throw .subject(expected: statement.box, actual: claim.sub)
+    }
     try Self.compare(claim.stm, with: statement.stm(verdict))
     guard claim.keys.count == 1, let key = claim.keys.first else { throw .keys(expected: 1, actual: claim.keys.count) }
     self.key = key
