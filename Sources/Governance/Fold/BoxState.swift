@@ -22,7 +22,7 @@ public struct BoxState: Sendable {
   var live: [SHA256Digest: Proposal] = [:]
   var settled: [SHA256Digest: SettledProposal] = [:]
   /// Live proposals by the predecessor they wait for.
-  var followers: [SHA256Digest: [SHA256Digest]] = [:]
+  var followers: [SHA256Digest: Set<SHA256Digest>] = [:]
   var deadlines = Deadlines()
   /// The change of the constitution that is executing.
   var changing: SHA256Digest?
@@ -30,6 +30,7 @@ public struct BoxState: Sendable {
   var ledgers: [SHA256Digest: Ledger] = [:]
   var quotas = Quotas()
   var floors = DelayFloors()
+  var room = LiveRoom()
   let signatures: SignatureCheck
 
   /// How long after its `expires` a proposal is remembered, in milliseconds: one day. Nothing can be repeated after it,

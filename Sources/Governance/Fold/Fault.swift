@@ -130,7 +130,7 @@ extension StatementFault: CustomStringConvertible {
     case .quotaOpen(let proposer, let limit): "\(proposer) has \(limit) proposals open, as many as the policy allows"
     case .quotaCount(let proposer, let limit, let period):
       "\(proposer) has opened \(limit) proposals within \(period) seconds, as many as the policy allows"
-    case .tooManyOpen(let limit): "\(limit) proposals are open, as many as one box holds"
+    case .tooManyOpen(let limit): "\(limit) proposals are open, as many as there is room for"
     case .effect(let fault): "\(fault)"
     }
   }

@@ -83,7 +83,9 @@ extension BoxState {
     guard restraints(.seal, at: now).isEmpty || ActionType.acceptedWhileSealed.contains(type) else {
       throw .sealed(type: type)
     }
-    guard live.count < Self.maxLive else { throw .tooManyOpen(limit: Self.maxLive) }
+    try room.check(body.proposer, live: live.count) {
+      live.values.count { $0.proposer == body.proposer }
+    }
     guard let quota = procedure.quota else { return }
     let key = Quotas.Key(policy: procedure.digest, proposer: body.proposer)
     try quotas.check(key, quota, at: now) { isOpen($0) }

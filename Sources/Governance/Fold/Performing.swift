@@ -38,7 +38,7 @@ extension BoxState {
     live[id] = proposal
     deadlines.add(id, at: proposal.statement.expires + Self.memory)
     for predecessor in proposal.statement.action.follows where !proposal.executedPredecessors.contains(predecessor) {
-      followers[predecessor, default: []].append(id)
+      followers[predecessor, default: []].insert(id)
     }
     if let quota = proposal.procedure.quota {
       let key = Quotas.Key(policy: proposal.procedure.digest, proposer: proposal.proposer)
@@ -139,9 +139,9 @@ extension BoxState {
   }
 
   private mutating func unfollow(_ predecessor: SHA256Digest, _ id: SHA256Digest) {
-    guard var list = followers[predecessor] else { return }
-    list.removeAll { $0 == id }
-    followers[predecessor] = list.isEmpty ? nil : list
+    // In place: thousands may follow one proposal, and all of them end when an epoch does.
+    followers[predecessor]?.remove(id)
+    if followers[predecessor]?.isEmpty == true { followers[predecessor] = nil }
   }
 
   /// Lets go of proposals whose time is over, so that memory does not grow with the log. One that executes, or whose
