@@ -153,13 +153,24 @@ public final class Box: Sendable {
       witnesses = client.map { client in
         WitnessKeeper(
           client: client, reader: store.reader, events: events, report: environment.report,
-          onAlarm: { reason in
-            alarm.raise(reason)
-            environment.report("the log is contradicted and the box stops accepting anything: \(reason)")
-            Task { await sequencer.close() }
-          })
+          onAlarm: { Self.sound(alarm, $0, sequencer, environment.report) })
       }
     }
+  }
+
+  /// The log is contradicted from outside: nothing more is taken, and nothing more begins.
+  private static func sound(
+    _ alarm: AlarmBox, _ reason: String, _ sequencer: Sequencer, _ report: @Sendable (String) -> Void
+  ) {
+    alarm.raise(reason)
+    report("the log is contradicted and the box stops accepting anything: \(reason)")
+    Task { await sequencer.close() }
+  }
+
+  /// What a witness's contradiction does.
+  func raiseAlarm(_ reason: String) {
+    guard let core else { return }
+    Self.sound(alarm, reason, core.sequencer, report)
   }
 
   /// Only the witnesses' own hosts, which may be private: the operator's configuration names them.

@@ -78,7 +78,11 @@ struct ProjectionSet {
   private func isCurrent(_ projection: Projection, size: UInt64) throws -> Bool {
     let current = try connection.prepare("SELECT 1 FROM projections WHERE name = ? AND version = ? AND through = ?")
       .first(.text(projection.name), .integer(projection.version), .integer(Int64(size))) { _ in true }
-    return current ?? false
+    guard current ?? false else { return false }
+    // Somebody who drops the tables, and not the row that says they are current, gets them back too.
+    let objects = try connection.prepare("SELECT count(*) FROM sqlite_schema WHERE name GLOB ?")
+      .first(.text("p_\(projection.name)_*")) { try $0.integer(0) }
+    return objects ?? 0 >= Int64(projection.schema.count)
   }
 
   private func rebuild(_ projection: Projection, reader: LogReader, size: UInt64) throws {

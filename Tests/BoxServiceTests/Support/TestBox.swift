@@ -19,15 +19,18 @@ final class TestBox: Sendable {
     let keys: DataDirectory.Keys
     let reports = Reports()
 
+    static func freshKeys() -> DataDirectory.Keys {
+      DataDirectory.Keys(ed25519: .generate(), es256: .generate(), master: SecretBytes.random(count: 32))
+    }
+
     init(
       egress: [String] = [], extra: JSONObject = [:], configuration: BoxConfiguration? = nil,
-      witnessPolicy: String? = nil, clock: TestClock = TestClock()
+      witnessPolicy: String? = nil, keys: DataDirectory.Keys = Home.freshKeys(), clock: TestClock = TestClock()
     ) async throws {
       temporary = try TemporaryDirectory()
       directory = DataDirectory(path: temporary.file("box"))
       self.clock = clock
-      keys = DataDirectory.Keys(
-        ed25519: .generate(), es256: .generate(), master: SecretBytes.random(count: 32))
+      self.keys = keys
       _ = try await BoxInitializer(
         directory: directory, origin: TestConstitution.box,
         constitution: TestConstitution.json(egress: egress, extra: extra),
