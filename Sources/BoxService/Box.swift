@@ -93,7 +93,7 @@ public final class Box: Sendable {
     var client: WitnessClient?
     var quorumAtStart = false
     if let text = configuration.witnessPolicy {
-      let policy = try WitnessPolicy(parsing: Array(text.utf8))
+      let policy = try Self.witnessPolicy(text, log: signers.log)
       let witnessClient = WitnessClient(
         policy: policy, transport: .http(httpClient, egress: Self.egress(to: policy)))
       client = witnessClient
@@ -171,6 +171,14 @@ public final class Box: Sendable {
   func raiseAlarm(_ reason: String) {
     guard let core else { return }
     Self.sound(alarm, reason, core.sequencer, report)
+  }
+
+  /// The configured policy with this log among its logs: whoever writes a policy before `safebox init` cannot know the keys
+  /// that it is going to make.
+  private static func witnessPolicy(_ text: String, log: LogKeys) throws -> WitnessPolicy {
+    let policy = try WitnessPolicy(parsing: Array(text.utf8))
+    guard !policy.logs.contains(where: { $0.key.name.utf8.elementsEqual(log.origin.utf8) }) else { return policy }
+    return try WitnessPolicy(parsing: Array((log.keys.map { "log \($0.text)\n" }.joined() + text).utf8))
   }
 
   /// Only the witnesses' own hosts, which may be private: the operator's configuration names them.

@@ -59,14 +59,16 @@ actor WitnessKeeper {
         // Somebody continues this log elsewhere, or it was rolled back under us. Going on would make a second history.
         onAlarm("witness \(name) \(outcome)")
       }
-      if result.isQuorumMet {
+      switch result.verdict {
+      case .success:
         newest = result.checkpoint
         lastFailure = nil
         return true
+      case .failure(let rejection):
+        note(
+          "the checkpoint is not witnessed: \(rejection); "
+            + result.outcomes.map { "\($0.witness) \($0.outcome)" }.joined(separator: "; "))
       }
-      note(
-        "the witnesses' quorum was not met: "
-          + result.outcomes.map { "\($0.witness) \($0.outcome)" }.joined(separator: "; "))
     } catch {
       note("the witnesses could not be asked: \(error)")
     }

@@ -1,6 +1,7 @@
 import BoxService
 import CanonicalJSON
 import Cryptography
+import Glibc
 import Terminal
 
 /// `init`: a new box.
@@ -24,6 +25,8 @@ enum InitCommand {
     ], run: run)
 
   private static func run(_ arguments: ParsedArguments) async throws -> ExitCode {
+    // Whatever is made in the data directory is for this user alone.
+    umask(0o077)
     let witnessPolicy = try arguments.value("witness-policy").map {
       String(decoding: try Files.read($0, limit: 32768), as: UTF8.self)
     }

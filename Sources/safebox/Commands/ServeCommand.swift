@@ -15,6 +15,8 @@ enum ServeCommand {
     arguments: [Settings.data], run: run)
 
   private static func run(_ arguments: ParsedArguments) async throws -> ExitCode {
+    // Whatever is made in the data directory is for this user alone.
+    umask(0o077)
     let stop = StopSignal()
     let box = try await Box(
       directory: DataDirectory(path: Settings.dataDirectory(arguments)),

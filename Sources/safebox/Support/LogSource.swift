@@ -9,7 +9,11 @@ struct LogSource: Sendable {
   private let directory: DataDirectory
 
   init(_ arguments: ParsedArguments) throws {
-    connection = arguments.value("box") == nil ? nil : try BoxConnection(arguments)
+    // What stands on the command line says which; then what the environment names, the directory first.
+    let wantsBox =
+      arguments.value("box") != nil
+      || (Settings.value("data", arguments) == nil && Settings.value("box", arguments) != nil)
+    connection = wantsBox ? try BoxConnection(arguments) : nil
     directory = DataDirectory(path: Settings.dataDirectory(arguments))
   }
 
