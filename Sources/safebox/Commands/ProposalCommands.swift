@@ -58,7 +58,8 @@ enum ProposalCommands {
       return .ok
     }
     Terminal.standard.write(ProposalOutput.text(proposal))
-    for line in text.lines(policyName: proposal["policy"]?["name"]?.string) {
+    let width = Terminal.standard.outputIsTTY ? Terminal.standard.width : nil
+    for line in text.lines(policyName: proposal["policy"]?["name"]?.string, width: width) {
       Terminal.standard.write(line + "\n")
     }
     return .ok

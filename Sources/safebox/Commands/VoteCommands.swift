@@ -96,6 +96,9 @@ enum VoteCommands {
   private static func show(_ text: ProposalText, _ proposal: JSON, _ verdict: Verdict, _ name: String) {
     let terminal = Terminal.standard
     terminal.writeError("\(name), you are about to sign: \(verdict.rawValue)\n")
-    for line in text.lines(policyName: proposal["policy"]?["name"]?.string) { terminal.writeError("  \(line)\n") }
+    let width = terminal.errorIsTTY ? terminal.width - 2 : nil
+    for line in text.lines(policyName: proposal["policy"]?["name"]?.string, width: width) {
+      terminal.writeError("  \(line)\n")
+    }
   }
 }
