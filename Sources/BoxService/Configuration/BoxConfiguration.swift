@@ -1,4 +1,5 @@
 import CanonicalJSON
+import HTTPClient
 
 /// `box.json` in the data directory: where the box listens. It governs nothing; what governs is in the log.
 ///
@@ -21,16 +22,17 @@ public struct BoxConfiguration: Sendable, Hashable {
         self = .unix(path: path)
         return
       }
-      guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
-        (0...65535).contains(port)
-      else {
-        throw FieldError(field: field, expected: "ADDRESS:PORT or unix:PATH", actual: text)
+      let malformed = FieldError(
+        field: field, expected: "NUMERIC-ADDRESS:PORT or unix:PATH", actual: JSON.string(text).summary)
+      guard let colon = text.lastIndex(of: ":") else { throw malformed }
+      let digits = text[text.index(after: colon)...]
+      guard digits.utf8.allSatisfy({ (48...57).contains($0) }), let port = Int(digits), port <= 65535 else {
+        throw malformed
       }
       var address = String(text[..<colon])
       if address.hasPrefix("["), address.hasSuffix("]") { address = String(address.dropFirst().dropLast()) }
-      guard !address.isEmpty else {
-        throw FieldError(field: field, expected: "ADDRESS:PORT or unix:PATH", actual: text)
-      }
+      // A name would be looked up, and whoever answers would say where the box listens.
+      guard IPAddress(address) != nil else { throw malformed }
       self = .tcp(address: address, port: port)
     }
 
@@ -45,7 +47,7 @@ public struct BoxConfiguration: Sendable, Hashable {
     /// Whether only this machine can reach the listener.
     public var isLoopback: Bool {
       switch self {
-      case .tcp(let address, _): address == "::1" || address == "localhost" || address.hasPrefix("127.")
+      case .tcp(let address, _): IPAddress(address).map { AddressClass($0) == .loopback } ?? false
       case .unix: true
       }
     }

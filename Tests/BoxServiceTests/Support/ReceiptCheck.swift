@@ -25,3 +25,17 @@ enum FileList {
     }
   }
 }
+
+extension FileList {
+  static func exists(_ path: String) throws -> Bool { FileManager.default.fileExists(atPath: path) }
+}
+
+enum Mode {
+  static func of(_ path: String) throws -> Int {
+    try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int ?? -1
+  }
+
+  static func set(_ mode: Int, of path: String) throws {
+    try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+  }
+}
