@@ -247,6 +247,45 @@ import Testing
     #expect(box.status(other) == .objected(by: ["dora"]))
   }
 
+  @Test func anObjectionCountsOnlyWhereItsSignerStays() throws {
+    var policies = try TestBox.policies()
+    func lock(_ objectors: Quorum, _ after: Rule) -> Rule {
+      .timelock(Timelock(delay: 60, objectors: objectors, after: after))
+    }
+    policies["rules"] = try Policy(
+      "governance.*",
+      rule: lock(Quorum(1, of: "auditors"), lock(Quorum(2, of: "engineers"), .quorum(Quorum(3, of: "everybody")))))
+    var committees = TestBox.committees
+    committees["engineers"] = ["ana", "ben", "dora"]
+    var box = try TestBox(TestBox.constitution(committees: committees, policies: policies))
+    // Dora leaves the auditors, of whom one objection is enough, and stays with the engineers, who need two.
+    committees["auditors"] = ["emil"]
+    let new = try TestBox.constitution(committees: committees)
+    let id = try box.open("governance.committee.set", Self.members(new))
+    try box.object(id, by: "dora")
+    #expect(box.status(id)?.name == "open")
+    try box.object(id, by: "ana")
+    #expect(box.status(id) == .objected(by: ["ana", "dora"]))
+  }
+
+  @Test func theLongestShortenedDelayIsWaitedOut() throws {
+    func policy(_ covers: String, _ delay: Int64) throws -> Policy {
+      try Policy(
+        covers,
+        rule: .timelock(
+          Timelock(delay: delay, objectors: Quorum(1, of: "auditors"), after: .single(committee: "everybody"))))
+    }
+    var policies = try TestBox.policies()
+    policies["models"] = try policy("model.*", 3600)
+    policies["weights"] = try policy("model.weights.*", 7200)
+    var box = try TestBox(TestBox.constitution(policies: policies))
+    // One policy takes both.
+    let quick = try Policy("model.weights.install", "model.install", rule: .single(committee: "everybody"))
+    let id = try box.open("governance.policy.set", ["name": "quick", "policy": quick.json])
+    try box.approve(id, by: "ana", "ben", "carl")
+    #expect(box.status(id) == .locked(until: box.now + 7_200_000))
+  }
+
   @Test func shorteningADelayWaitsOutTheOldOne() throws {
     var box = try TestBox()
     let quick = try Policy("model.install", rule: .quorum(Quorum(2, of: "everybody")))
