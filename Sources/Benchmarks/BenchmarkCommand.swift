@@ -52,7 +52,7 @@ enum BenchmarkCommand {
     case "memory": try await MemoryBenchmark.run(options)
     case "proof": [try ProofBenchmark.run(options)]
     case "decision": try DecisionBenchmark.run(options)
-    case "audit": try AuditBenchmark.run(options)
+    case "audit": try await AuditBenchmark.run(options)
     case "parse": [try ParseBenchmark.run(options)]
     default: throw BenchmarkFailure.usage("there is no benchmark \(name)")
     }

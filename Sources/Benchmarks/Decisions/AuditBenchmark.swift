@@ -1,46 +1,56 @@
+import Audit
 import CanonicalJSON
-import Governance
+import Storage
 import TransparencyLog
 
-/// Auditing a whole log on one core: each entry is read strictly, its canonical form compared, its signature checked, its
-/// effect folded, its leaf hashed into the tree; at the end the root is held against the signed checkpoint.
+/// Auditing a whole log on one core, as `safebox audit verify` does it: the archive's digests, the tree, the checkpoints'
+/// signatures, the strict form of every entry, every claim's signature, every decision made again.
 enum AuditBenchmark {
-  static func run(_ options: BenchmarkCommand.Options) throws -> [Measurement] {
-    let signed = try measure(try SampleLog(.signed, count: options.count), "audit-signed/safebox")
-    let actions = try measure(try SampleLog(.actions, count: options.count), "audit-actions/safebox")
-    return [signed, actions]
+  static func run(_ options: BenchmarkCommand.Options) async throws -> [Measurement] {
+    let signed = try SampleLog(.signed, count: options.count)
+    let actions = try SampleLog(.actions, count: options.count)
+    return [
+      try await measure(signed, "audit-signed/safebox", "\(options.directory)/signed"),
+      try await measure(actions, "audit-actions/safebox", "\(options.directory)/actions"),
+    ]
   }
 
-  private static func measure(_ log: SampleLog, _ id: String) throws -> Measurement {
-    var frontier = Frontier()
-    for entry in log.entries { frontier.append(leafHash: MerkleTree.leafHash(entry)) }
-    let checkpoint = try SignedCheckpoint(
-      Checkpoint(origin: BenchmarkBox.origin, size: frontier.size, root: frontier.root), signers: log.box.signers)
+  private static func measure(_ log: SampleLog, _ id: String, _ path: String) async throws -> Measurement {
+    let archive = "\(path).audit"
+    try await export(log, path, archive)
+    let verifier = AuditVerifier(expecting: [])
     let watch = Stopwatch()
-    let signatures = try audit(log.entries, checkpoint, log.box.log)
-    return .rate(
+    let report = try verifier.verify(path: archive)
+    let measurement = Measurement.rate(
       id, Double(log.entries.count), watch, per: .cpu,
       details: [
-        "entries": .integer(Int64(log.entries.count)), "signed": .integer(Int64(signatures)),
+        "entries": .integer(Int64(log.entries.count)), "signed": .integer(Int64(log.signatures)),
         "bytes": .integer(Int64(log.entries.reduce(0) { $0 + $1.count })),
       ])
+    guard report.verdict == .accepted, report.decided == UInt64(log.entries.count) else {
+      throw BenchmarkFailure.wrongResult("the audit does not accept a sound log")
+    }
+    return measurement
   }
 
-  /// Folds everything and checks the checkpoint; says how many entries carried a claim.
-  private static func audit(_ entries: [[UInt8]], _ checkpoint: SignedCheckpoint, _ keys: LogKeys) throws -> Int {
-    var state = BoxState()
-    var frontier = Frontier()
-    var signatures = 0
-    for bytes in entries {
-      let entry = try Entry(parsing: bytes)
-      try state.apply(entry)
-      frontier.append(leafHash: MerkleTree.leafHash(bytes))
-      if entry.body["claim"] != nil { signatures += 1 }
+  /// Stores the entries as a log and exports them as an archive.
+  private static func export(_ log: SampleLog, _ path: String, _ archive: String) async throws {
+    let store = try LogStore(path: path, origin: BenchmarkBox.origin)
+    guard case .ready(let writer) = try store.start(trust: .init(log: log.box.log, witnesses: [])) else {
+      throw BenchmarkFailure.wrongResult("a new log is read-only")
     }
-    let verified = try checkpoint.verified(log: keys, requiring: .everyKey).checkpoint
-    guard verified.size == state.size, verified.root == frontier.root else {
-      throw BenchmarkFailure.wrongResult("the audited log does not have the signed root")
+    let signers = log.box.signers
+    let stored = try GroupCommitLog<Void, [EntryDraft], Void>(
+      writer: writer, state: (), sign: { try SignedCheckpoint($0, signers: signers) },
+      decide: { _, drafts, _ in AppendPlan(entries: drafts, response: ()) })
+    for start in stride(from: 0, to: log.entries.count, by: batch) {
+      let drafts = try log.entries[start..<min(start + batch, log.entries.count)].map { try EntryDraft($0) }
+      _ = try await stored.submit(drafts)
     }
-    return signatures
+    _ = try AuditExport.write(source: stored.reader, to: try AuditFileSink(path: archive))
+    await stored.close()
   }
+
+  /// Entries in one commit, hence under one checkpoint: what a busy box has.
+  private static let batch = 64
 }

@@ -16,6 +16,8 @@ struct SampleLog {
   let box: BenchmarkBox
   /// The stored bytes of each entry, entry 0 first.
   private(set) var entries: [[UInt8]] = []
+  /// How many entries carry a claim.
+  private(set) var signatures = 0
   /// The statements of the proposals that are still open.
   private(set) var open: [Statement] = []
   /// What the fold gives for all of them.
@@ -58,5 +60,6 @@ struct SampleLog {
     let entry = try body.entry(at: now)
     try state.apply(entry)
     entries.append(entry.bytes)
+    if entry.body["claim"] != nil { signatures += 1 }
   }
 }
