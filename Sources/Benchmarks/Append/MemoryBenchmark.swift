@@ -1,5 +1,6 @@
 import CanonicalJSON
 import Cryptography
+import Governance
 import Storage
 import Synchronization
 
@@ -40,6 +41,33 @@ enum MemoryBenchmark {
       "memory/safebox", Double(options.count), watch,
       details: ["before_kib": .integer(before), "series": .array(series)])
     await log.close()
-    return [measurement]
+    return [measurement, try fold(actions: options.count / 10)]
+  }
+
+  /// The fold alone, through eight-day windows: it remembers a proposal until one day after its expiry, so its memory
+  /// follows the number of proposals in a window, not the length of the log. Four windows pass.
+  private static func fold(actions: Int) throws -> Measurement {
+    let box = try BenchmarkBox()
+    var now = SampleLog.start
+    var state = try box.begin(at: now).state
+    let step = (Policy.defaultMaxExpiry * 1000 + BoxState.memory) / Int64(max(1, actions / 4))
+    let before = ProcessMemory.residentKiB
+    var series: [JSON] = []
+    let watch = Stopwatch()
+    for number in 0..<actions {
+      now += step
+      let salt = Array(SHA256.hash(utf8: "\(number)").bytes.prefix(16))
+      let opened = try state.openStatement(
+        action: BenchmarkBox.note(number), proposer: .client("app"), salt: salt, expires: nil, at: now)
+      try state.apply(opened.entry(at: now))
+      try state.apply(state.approvedDecision(for: opened.proposal, at: now).started.entry(at: now))
+      try state.apply(state.finishDraft(for: opened.proposal, outcome: .executed, result: [:], at: now).entry(at: now))
+      if (number + 1) % max(1, actions / 4) == 0 {
+        series.append(["entries": .integer(Int64(state.size)), "resident_kib": .integer(ProcessMemory.residentKiB)])
+      }
+    }
+    return .rate(
+      "memory-fold/safebox", Double(state.size), watch, per: .cpu,
+      details: ["before_kib": .integer(before), "series": .array(series)])
   }
 }

@@ -45,6 +45,8 @@ struct BenchmarkBox: Sendable {
             .automatic([.range(field: "params.amount", min: 1, max: 1_000_000)]),
             .groups([Quorum(2, of: "engineers"), Quorum(1, of: "auditors")]),
           ])),
+        "notes": Policy(
+          covers: [try Pattern(parsing: "note.write")], rule: .automatic([.size(field: "params.text", max: 1000)])),
         "rules": Policy(covers: [try Pattern(parsing: "governance.*")], rule: .quorum(Quorum(3, of: "everybody"))),
       ],
       root: RootRule(committee: "everybody", threshold: 3, delay: 7200))
@@ -72,6 +74,11 @@ struct BenchmarkBox: Sendable {
         "amount": .integer(Int64(1 + number % 1_000_000)), "currency": "EUR", "method": "POST",
         "reference": .string("invoice \(number)"), "url": "https://bank.example/v1/transfers",
       ])
+  }
+
+  /// An action that needs nobody's approval.
+  static func note(_ number: Int) throws -> Action {
+    try Action(type: "note.write", params: ["text": .string("note \(number)")])
   }
 
   /// A signer's claim about a statement, valid for an hour from `now` (Unix milliseconds).

@@ -83,6 +83,7 @@ enum Catalogue {
     Group(
       "parsing log records, one core", unit: "MB", goal: .init(text: "100 MB/s", rate: 100),
       ("parse/safebox", "Safebox, strict"), ("parse/node", "node JSON.parse")),
-    Group("appends in a row", unit: "entries", ("memory/safebox", "Safebox, 64 writers")),
+    Group("memory over appends in a row", unit: "entries", ("memory/safebox", "Safebox, 64 writers")),
+    Group("memory of the fold over four windows of eight days", unit: "entries", ("memory-fold/safebox", "Safebox")),
   ]
 }

@@ -39,9 +39,9 @@ enum Report {
       if row.isPeer, summary.rate > 0 { line += "ours is \(hundredths(ours.rate / summary.rate))x" }
       OutputLine.write(trimmed(line))
     }
-    if let series = ours.details["series"]?.array {
+    if let series = ours.details["series"]?.array, let before = ours.details["before_kib"]?.integer {
       let points = series.map { "\(grouped($0["entries"]?.number ?? 0)): \(($0["resident_kib"]?.integer ?? 0) / 1024)" }
-      OutputLine.write("  resident MiB at entries: \(points.joined(separator: ", "))")
+      OutputLine.write("  resident MiB: \(before / 1024) before; at entries \(points.joined(separator: ", "))")
     }
     if let quoted = group.quoted { OutputLine.write("  quoted, not measured here: \(quoted)") }
   }
