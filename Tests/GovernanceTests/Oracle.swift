@@ -66,21 +66,21 @@ struct Oracle {
   }
 
   private func revoked(_ signer: String, at now: Int64) -> Bool {
-    held(at: now, cleared: { proposals[$0].kind == .members }) { $0 == .revokes(signer) }
+    held(.revokes(signer), clearedBy: .members, at: now)
   }
 
   private func stopped(at now: Int64) -> Bool {
-    held(at: now, cleared: { proposals[$0].kind == .resumes }) { $0 == .stops }
+    held(.stops, clearedBy: .resumes, at: now)
   }
 
   /// Whether some restraint that was executed still holds: not cleared later, and either by the normal rule, or ratified
   /// in time, or not lapsed.
-  private func held(at now: Int64, cleared: (Int) -> Bool, _ kind: (ModelProposal.Kind) -> Bool) -> Bool {
+  private func held(_ kind: ModelProposal.Kind, clearedBy release: ModelProposal.Kind, at now: Int64) -> Bool {
     facts.indices.contains { index in
-      guard case .finish(let p, .executed) = facts[index].event, kind(proposals[p].kind) else { return false }
+      guard case .finish(let p, .executed) = facts[index].event, proposals[p].kind == kind else { return false }
       let later = facts[(index + 1)...]
       let isCleared = later.contains { fact in
-        if case .finish(let q, .executed) = fact.event { cleared(q) } else { false }
+        if case .finish(let q, .executed) = fact.event { proposals[q].kind == release } else { false }
       }
       if isCleared { return false }
       guard started(p)?.mode == .breakGlass else { return true }
