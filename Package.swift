@@ -109,6 +109,6 @@ let package = Package(
         "BoxService", "Audit", "Receipts", "Governance", "OpenClaims", "TransparencyLog", "CanonicalJSON",
         "Cryptography", "Storage", "HTTPServer", "HTTPClient", "Witness",
       ]),
-    tests("EndToEndTests", ["CanonicalJSON", "Cryptography", "OpenClaims", "CLinux"]),
+    tests("EndToEndTests", ["safebox", "Terminal", "CanonicalJSON", "Cryptography", "OpenClaims", "CLinux"]),
   ]
 )

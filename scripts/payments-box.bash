@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # Sourced by scripts/demo and scripts/up: the box of examples/payments, the bank that it pays through, and the processes
 # of both. Expects `set -euo pipefail` and the variables `root` (of the checkout) and `place` (where everything is kept).
 

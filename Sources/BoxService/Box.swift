@@ -63,6 +63,8 @@ public final class Box: Sendable {
   // Keeps the directory's lock while the box is read-only.
   private let store: StoreHolder
   private let servers = Mutex<[HTTPServer]>([])
+  /// Where the listeners are bound, once they are: the configuration may leave the port to the kernel.
+  let bound = Mutex<(api: [BoundAddress], admin: [BoundAddress])>(([], []))
 
   /// Opens the box. Throws when the directory is not a box's, or another process has it.
   public init(directory: DataDirectory, environment: Environment) async throws {
@@ -199,7 +201,9 @@ public final class Box: Sendable {
       await core?.scheduler.resume()
       await witnesses?.start()
       servers.withLock { $0 = [apiServer, adminServer] }
-      return (try apiServer.start(), try adminServer.start())
+      let addresses = (api: try apiServer.start(), admin: try adminServer.start())
+      bound.withLock { $0 = addresses }
+      return addresses
     } catch {
       await stop()
       throw error

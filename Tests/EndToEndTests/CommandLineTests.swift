@@ -1,7 +1,10 @@
 import CanonicalJSON
 import Foundation
+import Terminal
 import TestSupport
 import Testing
+
+@testable import safebox
 
 /// The command line as such.
 @Suite struct CommandLineTests {
@@ -24,6 +27,11 @@ import Testing
       }
     }
     return try found.flatMap { try [$0] + commands(below: $0) }
+  }
+
+  /// Options declared twice, defaults that are no values, commands of one name.
+  @Test func theTreeOfCommandsHasNoFaults() {
+    #expect(SafeboxCommand.root.faults().isEmpty, "\(SafeboxCommand.root.faults())")
   }
 
   @Test func everyCommandHasHelp() async throws {

@@ -41,7 +41,6 @@ import Testing
       #expect(locked.at("status", "name") == "locked")
       #expect(
         (locked.at("status", "until").integer ?? 0) >= (locked["approvals"]?.array?.last?["at"]?.integer ?? 0) + 2000)
-      #expect(try box.ask("GET", "/v1/status").json()["epoch"] == 1)
       let done = try box.wait(for: "executed", of: change)
       let started = try #require(done.at("execution", "startedIndex").integer)
       let entry = try box.ask("GET", "/v1/entries/\(started)").json()

@@ -23,13 +23,17 @@ extension Box {
       witnessing = .configured(
         count: policy.witnesses.count, cosigned: await witnesses?.newest?.checkpoint.size, askedAtStart: true)
     }
+    let bound = bound.withLock { $0 }
     return BoxFacts(
       hardware: .none, witnesses: witnessing, log: log, clock: .host, durability: .confirmed,
       listeners: [
         .init(
-          address: configuration.listen.text, isLoopback: configuration.listen.isLoopback,
+          address: bound.api.first?.description ?? configuration.listen.text,
+          isLoopback: configuration.listen.isLoopback,
           isEncrypted: configuration.tls != nil),
-        .init(address: configuration.admin.text, isLoopback: configuration.admin.isLoopback, isEncrypted: false),
+        .init(
+          address: bound.admin.first?.description ?? configuration.admin.text,
+          isLoopback: configuration.admin.isLoopback, isEncrypted: false),
       ],
       isRoot: CurrentProcess.isRoot, hasSandbox: false, keysAreFiles: true, valuesAreErasable: true,
       constitution: constitution)

@@ -11,7 +11,8 @@ enum SafeboxCommand {
       Tools and applications propose actions; signers approve them on their own machines; the box carries out what its \
       policies allow, once, and logs everything so that anyone can check it offline.
 
-      Every option can also be set in the environment: --box as SAFEBOX_BOX, --token-file as SAFEBOX_TOKEN_FILE.
+      Which box is meant can also be said in the environment: SAFEBOX_BOX, SAFEBOX_TOKEN_FILE, SAFEBOX_TOKEN and, for \
+      its data directory, SAFEBOX_DATA. An option wins over the environment.
       """,
     subcommands: [
       KeyCommands.command, InitCommand.command, ServeCommand.command, StatusCommand.command, ClientCommands.command,
