@@ -9,7 +9,8 @@ import Testing
 @Suite struct FloodTests {
   private func flooded() throws -> TestBox {
     var box = try TestBox()
-    box.state.room = LiveRoom(all: 12, open: 8, perSigner: 2)
+    box.state.room = LiveRoom(
+      open: LiveRoom.Amount(proposals: 8, bytes: .max), perSigner: LiveRoom.Amount(proposals: 2, bytes: .max))
     for _ in 0..<8 { try box.open("mail.send") }
     return box
   }
@@ -30,15 +31,36 @@ import Testing
     try box.open("mail.send", by: .signer("ana"))
     #expect(code { try box.open("mail.send", by: .signer("ana")) } == "statement.too-many-open")
     try box.open("mail.send", by: .signer("ben"))
-    try box.open("mail.send", by: .signer("carl"))
-    // All of it is taken.
-    #expect(code { try box.open("mail.send", by: .signer("dora")) } == "statement.too-many-open")
+  }
+
+  /// Large proposals take the room of many small ones, and a change of the rules that of the rules which it would make.
+  @Test func theRoomIsBoundInBytesToo() throws {
+    var box = try TestBox()
+    box.state.room = LiveRoom(
+      open: LiveRoom.Amount(proposals: .max, bytes: 110_000), perSigner: LiveRoom.Amount(proposals: .max, bytes: 10_000)
+    )
+    let large: JSONObject = ["body": .string(String(repeating: "x", count: 40_000))]
+    let first = try box.open("mail.send", large)
+    try box.open("mail.send", large)
+    try box.open("governance.policy.set", ["name": "notes", "policy": nil])
+    #expect(code { try box.open("mail.send") } == "statement.too-many-open")
+    try box.open("mail.send", ["body": .string(String(repeating: "x", count: 10_000))], by: .signer("ana"))
+    #expect(code { try box.open("mail.send", by: .signer("ana")) } == "statement.too-many-open")
+    try box.open("mail.send", by: .signer("ben"))
+    // What is over makes room again.
+    try box.withdraw(first, client: "app")
+    try box.open("mail.send")
+    box.pass(seconds: 40 * 86_400)
+    try box.open("note.write")
+    #expect(box.state.liveAmount.proposals == box.state.proposals.count)
+    #expect(box.state.liveAmount.bytes < 1000)
   }
 
   @Test func everySignerHasRoom() {
     let room = LiveRoom()
-    #expect(room.perSigner > 100)
-    #expect(room.open + room.perSigner * Constitution.Limits.signers <= room.all)
+    #expect(room.perSigner.proposals > 100)
+    #expect(room.perSigner.bytes > 2 * (EntryKind.proposalOpened.maxBytes + Constitution.Limits.bytes))
+    #expect(room.open.proposals + room.perSigner.proposals * Constitution.Limits.signers <= BoxState.maxLive)
   }
 
   /// Ten thousand proposals that wait for one whose outcome is unknown all end with their epoch. Were each to search the

@@ -31,6 +31,8 @@ public struct BoxState: Sendable {
   var quotas = Quotas()
   var floors = DelayFloors()
   var room = LiveRoom()
+  /// What is in ``live``.
+  var liveAmount = LiveRoom.Amount()
   let signatures: SignatureCheck
 
   /// How long after its `expires` a proposal is remembered, in milliseconds: one day. Nothing can be repeated after it,

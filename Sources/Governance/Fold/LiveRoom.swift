@@ -1,18 +1,39 @@
-/// How many proposals are followed at one time. Clients cannot fill all of it: whatever they pile up, every signer can still
-/// propose to stop the box, to change its rules or to recover it.
+/// How much the fold follows at one time. Clients cannot fill all of it: whatever they pile up, every signer can still
+/// propose to stop the box, to change its rules or to recover it. And what they pile up stays small enough that the fold
+/// can hold it: a box that outgrew its memory could not even be started again.
 struct LiveRoom: Sendable {
-  /// Everybody together.
-  var all = BoxState.maxLive
-  /// Beyond this many, only signers open proposals.
-  var open = BoxState.maxLive * 9 / 10
-  /// How many each signer may have there. For all signers together it is less than what is kept for them.
-  var perSigner = BoxState.maxLive / 10 / Constitution.Limits.signers
+  /// What a number of proposals takes.
+  struct Amount: Sendable, Hashable {
+    var proposals = 0
+    /// The sum of their weights.
+    var bytes = 0
+  }
 
-  /// Refuses another proposal where there is no room; `count` says how many the proposer has.
-  func check(_ proposer: Proposer, live: Int, count: () -> Int) throws(StatementFault) {
-    guard live >= open else { return }
-    guard proposer.signer != nil else { throw .tooManyOpen(limit: open) }
-    guard live < all else { throw .tooManyOpen(limit: all) }
-    guard count() < perSigner else { throw .tooManyOpen(limit: perSigner) }
+  /// Beyond this only signers open proposals.
+  var open = Amount(proposals: BoxState.maxLive * 9 / 10, bytes: 64 << 20)
+  /// How much each signer may have there.
+  var perSigner = Amount(
+    proposals: BoxState.maxLive / 10 / Constitution.Limits.signers, bytes: 1 << 20)
+
+  /// Refuses another proposal where there is no room; `own` says what the proposer has already.
+  func check(_ proposer: Proposer, live: Amount, own: () -> Amount) throws(StatementFault) {
+    guard live.proposals >= open.proposals || live.bytes >= open.bytes else { return }
+    guard proposer.signer != nil else { throw .tooManyOpen(limit: live.proposals) }
+    let own = own()
+    guard own.proposals < perSigner.proposals, own.bytes < perSigner.bytes else {
+      throw .tooManyOpen(limit: own.proposals)
+    }
+  }
+}
+
+extension LiveRoom.Amount {
+  mutating func add(_ proposal: Proposal) {
+    proposals += 1
+    bytes += proposal.weight
+  }
+
+  mutating func remove(_ proposal: Proposal) {
+    proposals -= 1
+    bytes -= proposal.weight
   }
 }

@@ -21,7 +21,9 @@ extension BoxState {
     }
     var proposal = Proposal(
       id: body.proposal, statement: body.statement, proposer: body.proposer, openedAt: now, openedIndex: size,
-      procedure: procedure)
+      procedure: procedure,
+      weight: body.statement.json.canonicalBytes().count
+        + (procedure.effect.constitution == nil ? 0 : Constitution.Limits.bytes))
     for predecessor in body.statement.action.follows {
       if case .executed = settled[predecessor]?.status { proposal.executedPredecessors.insert(predecessor) }
     }
@@ -83,8 +85,8 @@ extension BoxState {
     guard restraints(.seal, at: now).isEmpty || ActionType.acceptedWhileSealed.contains(type) else {
       throw .sealed(type: type)
     }
-    try room.check(body.proposer, live: live.count) {
-      live.values.count { $0.proposer == body.proposer }
+    try room.check(body.proposer, live: liveAmount) {
+      live.values.reduce(into: LiveRoom.Amount()) { if $1.proposer == body.proposer { $0.add($1) } }
     }
     guard let quota = procedure.quota else { return }
     let key = Quotas.Key(policy: procedure.digest, proposer: body.proposer)

@@ -36,6 +36,7 @@ extension BoxState {
   private mutating func open(_ proposal: Proposal, at now: Int64) -> [Applied.Settlement] {
     let id = proposal.id
     live[id] = proposal
+    liveAmount.add(proposal)
     deadlines.add(id, at: proposal.statement.expires + Self.memory)
     for predecessor in proposal.statement.action.follows where !proposal.executedPredecessors.contains(predecessor) {
       followers[predecessor, default: []].insert(id)
@@ -128,6 +129,7 @@ extension BoxState {
   private mutating func settle(_ id: SHA256Digest, _ status: Status) -> Applied.Settlement {
     let settlement = Applied.Settlement(proposal: id, status: status)
     guard let proposal = live.removeValue(forKey: id) else { return settlement }
+    liveAmount.remove(proposal)
     for predecessor in proposal.statement.action.follows { unfollow(predecessor, id) }
     let waiting = followers.removeValue(forKey: id) ?? []
     if case .executed = status {

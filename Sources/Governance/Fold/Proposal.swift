@@ -12,6 +12,8 @@ public struct Proposal: Sendable, Hashable {
   /// Index of its `proposal.opened` entry.
   public let openedIndex: UInt64
   public let procedure: Procedure
+  /// What it takes to follow it, in bytes: its statement's, and as many as the constitution may have that it would make.
+  let weight: Int
   /// Oldest first.
   public internal(set) var approvals: [Approval] = []
   /// Oldest first.
