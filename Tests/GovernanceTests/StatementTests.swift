@@ -77,6 +77,12 @@ import Testing
       throws: CommitmentError.differs(
         path: "params.list[1]", expected: commitment.digest, actual: other.commitment.digest)
     ) { try action.opened(with: [commitment.digest: other]) }
+    // A commitment within what another one hid would stand for nothing, whatever opens it.
+    let outer = try Opening(value: ["inner": commitment.json], salt: opening.salt)
+    let hidden = try Action(type: "mail.send", params: ["body": outer.commitment.json])
+    #expect(throws: CommitmentError.nested(path: "params.body", outer.commitment.digest)) {
+      try hidden.opened(with: [outer.commitment.digest: outer, commitment.digest: opening])
+    }
     #expect(try Opening(json: opening.json) == opening)
     #expect(code { _ = try Opening(value: 1, salt: [1]) } == "field salt")
     #expect(code { _ = try Opening(json: ["salt": "07", "value": 1]) } == "field salt")

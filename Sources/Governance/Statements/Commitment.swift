@@ -122,6 +122,8 @@ extension Action {
       guard actual == commitment.digest else {
         throw .differs(path: path, expected: commitment.digest, actual: actual)
       }
+      // Left as it is an executor would take it for a value that nobody opened, and approvers for one that was.
+      guard !Commitment.occurs(in: opening.value) else { throw .nested(path: path, commitment.digest) }
       return opening.value
     }
     switch value {
@@ -147,12 +149,15 @@ public enum CommitmentError: Error, Sendable, Hashable, CustomStringConvertible 
   /// No opening was given; it may have been erased.
   case notOpened(path: String, SHA256Digest)
   case differs(path: String, expected: SHA256Digest, actual: SHA256Digest)
+  /// The opened value has a commitment within.
+  case nested(path: String, SHA256Digest)
 
   public var description: String {
     switch self {
     case .notOpened(let path, let digest): "\(path): nothing opens the commitment \(digest)"
     case .differs(let path, let expected, let actual):
       "\(path): the opening belongs to the commitment \(actual), not \(expected)"
+    case .nested(let path, let digest): "\(path): what opens the commitment \(digest) has a commitment within"
     }
   }
 }
