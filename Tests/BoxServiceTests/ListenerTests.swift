@@ -57,7 +57,12 @@ import Testing
       let opened = try await box.open("note.write")
       try await box.wait(opened, for: "executed")
       _ = try await box.propose("note.uncovered")
-      let page = try await box.call("GET", "/metrics", as: nil, at: box.admin)
+      // The outcome is durable, and shown, before it is counted.
+      var page = try await box.call("GET", "/metrics", as: nil, at: box.admin)
+      let deadline = ContinuousClock.now.advanced(by: .seconds(10))
+      while !page.text.contains("safebox_execution_seconds_count 1\n"), ContinuousClock.now < deadline {
+        page = try await box.call("GET", "/metrics", as: nil, at: box.admin)
+      }
       #expect(page.header("content-type")?.hasPrefix("text/plain; version=0.0.4") == true)
       for line in [
         "safebox_log_entries 4", "safebox_ready 1", "safebox_proposals_total{outcome=\"opened\"} 1",

@@ -24,7 +24,17 @@ import Witness
   /// Holds that the box of `home` reads and does not write, and gives the reason back.
   private static func reason(_ home: TestBox.Home) async throws -> String {
     let box = try await TestBox(home)
-    defer { Task { await box.stop() } }
+    do {
+      let reason = try await reason(box)
+      await box.stop()
+      return reason
+    } catch {
+      await box.stop()
+      throw error
+    }
+  }
+
+  private static func reason(_ box: TestBox) async throws -> String {
     let ready = try await box.call("GET", "/readyz", as: nil, at: box.admin)
     #expect(ready.status == 503)
     #expect(ready.code == "read_only")
