@@ -141,7 +141,7 @@ extension Verification {
         actual: "\(approval.signer)'s, which ended \(PlainWords.time(approval.lapses))")
     }
     let rules = PlainWords.rule(procedure.rule)
-    guard case .satisfied(let decision) = try evaluate(.assumedWithin, at: start) else {
+    guard case .satisfied(var decision) = try evaluate(.assumedWithin, at: start) else {
       // The same votes at a time when every wait is over: then only time was lacking.
       guard case .satisfied(let later) = try evaluate(.assumedWithin, at: Self.endOfTime, lapsing: false) else {
         throw CheckFailure(
@@ -149,6 +149,15 @@ extension Verification {
       }
       throw CheckFailure(
         "decision.too-early", expected: "not before \(PlainWords.time(later.since))", actual: PlainWords.time(start))
+    }
+    let certain = try evaluate(.assumedExhausted, at: start)
+    // Budgets of the normal rule may have been used up; then break-glass was the only way, as the box says.
+    var wasUsedUp = false
+    if decision.mode == .normal, log.started.body.mode == .breakGlass, case .satisfied(let other) = certain,
+      other.mode == .breakGlass
+    {
+      decision = other
+      wasUsedUp = true
     }
     guard decision.mode == log.started.body.mode else {
       throw CheckFailure(
@@ -160,13 +169,13 @@ extension Verification {
         actual: log.started.body.approvals.joined(separator: ", "))
     }
     self.decision = decision
-    if case .satisfied(let certain) = try evaluate(.assumedExhausted, at: start), certain.mode == decision.mode {
+    if !wasUsedUp, case .satisfied(let certain) = certain, certain.mode == decision.mode {
       restsOnBudgets = false
     } else {
       restsOnBudgets = true
     }
     let how = decision.mode == .breakGlass ? "By break-glass: \(Self.breakGlassWords(procedure))" : rules
-    let condition = restsOnBudgets ? ", if the budgets were kept" : ""
+    let condition = wasUsedUp ? ", if the budgets were used up" : restsOnBudgets ? ", if the budgets were kept" : ""
     return .passed("\(how); satisfied at \(PlainWords.time(decision.since))\(condition).")
   }
 

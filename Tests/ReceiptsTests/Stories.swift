@@ -412,6 +412,14 @@ enum Stories {
     return story
   }
 
+  /// Once a day the box may stop itself; this is the second time, and an officer breaks the glass.
+  static func breakGlassWhenUsedUp() throws -> Story {
+    var story = try breakGlass()
+    story.policies = story.policies.setting(
+      "halting.rule", to: ["rule": "automatic", "checks": [["check": "count", "limit": 1, "period": 86400]]])
+    return story
+  }
+
   static func longAddress() throws -> Story {
     var story = try quorum()
     story.policies = story.policies.setting(
@@ -433,7 +441,7 @@ enum Stories {
       ("unknown", try unknown()), ("signature-forms", try signatureForms()), ("follows", try follows()),
       ("late-change", try lateChange()), ("moved-passkeys", try movedPasskeys()),
       ("passkeys-moved-before", try passkeysMovedBefore()), ("lookalike", try lookalike()),
-      ("long-address", try longAddress()),
+      ("long-address", try longAddress()), ("break-glass-when-used-up", try breakGlassWhenUsedUp()),
       ("rotation", try rotation()), ("private-result", try privateResult()), ("hostile-text", try hostileText()),
     ]
   }

@@ -86,7 +86,7 @@ const decisionChecks = {
       for (const vote of c.votes) {
         if (start >= vote.lapses) throw new Failure("decision.lapsed", `approvals that had not expired by ${timeText(start)}`, `${vote.signer}'s, which ended ${timeText(vote.lapses)}`);
       }
-      const decision = decide(c, true, start);
+      let decision = decide(c, true, start);
       const listed = c.started.body.approvals;
       if (decision === null) {
         // The same votes at a time when every wait is over: then only time was lacking.
@@ -94,12 +94,16 @@ const decisionChecks = {
         if (later === null) throw new Failure("decision.not-satisfied", ruleText(c.procedure.rule), listed.join(", "));
         throw new Failure("decision.too-early", `not before ${timeText(later.since)}`, timeText(start));
       }
+      const certain = decide(c, false, start);
+      // Budgets of the normal rule may have been used up; then break-glass was the only way, as the box says.
+      const wasUsedUp = decision.mode === "normal" && c.started.body.mode === "break-glass" && certain?.mode === "break-glass";
+      if (wasUsedUp) decision = certain;
       if (decision.mode !== c.started.body.mode) throw new Failure("decision.mode", decision.mode, c.started.body.mode);
       if (canonical(decision.approvals) !== canonical(listed)) throw new Failure("decision.counted", decision.approvals.join(", "), listed.join(", "));
       c.decision = decision;
-      c.restsOnBudgets = decide(c, false, start)?.mode !== decision.mode;
+      c.restsOnBudgets = wasUsedUp || certain?.mode !== decision.mode;
       const how = decision.mode === "break-glass" ? `By break-glass: ${ruleText(decision.rule)}` : ruleText(decision.rule);
-      return `${how}; satisfied at ${timeText(decision.since)}${c.restsOnBudgets ? ", if the budgets were kept" : ""}.`;
+      return `${how}; satisfied at ${timeText(decision.since)}${wasUsedUp ? ", if the budgets were used up" : c.restsOnBudgets ? ", if the budgets were kept" : ""}.`;
     },
   },
   predecessors: {
