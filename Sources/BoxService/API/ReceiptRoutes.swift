@@ -123,13 +123,9 @@ struct ReceiptSource: Sendable {
       let constitution = epochs[opened.statement.epoch], let start = try reader.entry(started)
     else { throw LogReader.Failure.damaged("the entries of \(row.proposal) are incomplete") }
     let counted = Set(try ExecutionStarted(body: try Entry(parsing: start.bytes).body).approvals)
-    let startedAt = try Entry(parsing: start.bytes).at
-    let approvals = try votes.filter { vote in
-      guard vote.kind == .proposalApproved, vote.index < started, counted.contains(vote.voice) else { return false }
-      // Who approved twice did so because the first had lapsed, and a lapsed approval is not what was counted.
-      return try expiry(ofApproval: vote.index) > startedAt
-    }
-    .map(\.index)
+    // Those that had lapsed are for the composer to leave out.
+    let approvals = votes.filter { $0.kind == .proposalApproved && $0.index < started && counted.contains($0.voice) }
+      .map(\.index)
     let roles = Receipt.Roles(
       genesis: 0, epoch: epoch, opened: row.opened, approvals: approvals, started: started, finished: finished)
     let items = try roles.indices.sorted().map { index in
@@ -141,15 +137,5 @@ struct ReceiptSource: Sendable {
     }
     return try ReceiptComposer.compose(
       checkpoint: checkpoint, items: items, roles: roles, constitution: constitution, openings: openings)
-  }
-
-  /// When the approval at an entry lapses, Unix milliseconds.
-  private func expiry(ofApproval index: UInt64) throws -> Int64 {
-    guard let stored = try reader.entry(index),
-      case .signer(_, let claim) = try ProposalVote(verdict: .approve, body: try Entry(parsing: stored.bytes).body)
-        .voice,
-      let expires = claim["exp"]?.integer
-    else { throw LogReader.Failure.damaged("entry \(index) is not an approval") }
-    return expires * 1000
   }
 }
