@@ -1,5 +1,7 @@
+import Glibc
+
 /// Why a server could not start.
-public enum HTTPServerError: Error, Sendable, Hashable {
+public enum HTTPServerError: Error, Sendable, Hashable, CustomStringConvertible {
   /// Not a numeric IPv4 or IPv6 address.
   case badAddress(String)
   /// The path of a unix socket is empty or longer than 107 bytes.
@@ -12,4 +14,17 @@ public enum HTTPServerError: Error, Sendable, Hashable {
   case alreadyStarted
   /// No listener was configured.
   case noListener
+
+  public var description: String {
+    switch self {
+    case .badAddress(let text): "\(text) is not a numeric IPv4 or IPv6 address"
+    case .badPath(let path): "\"\(path)\" is no path for a unix socket: 1-107 bytes"
+    case .occupied(let path): "\(path) is served by another process, or is no socket"
+    case .system(_, let place, EADDRINUSE): "\(place) is in use by another process"
+    case .system(_, let place, EADDRNOTAVAIL): "\(place) is not an address of this machine"
+    case .system(let call, let place, let number): "\(call) \(place): \(String(cString: strerror(number)))"
+    case .alreadyStarted: "the server was started before"
+    case .noListener: "there is no listener"
+    }
+  }
 }
