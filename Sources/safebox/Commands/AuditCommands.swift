@@ -86,7 +86,8 @@ enum AuditCommands {
       for line in report.sentences { Terminal.standard.write(TerminalText.escaped(line) + "\n") }
     }
     guard report.verdict == .accepted else {
-      throw CommandError("\(report.faultCount) faults", exitCode: .verificationFailed)
+      throw CommandError(
+        report.faultCount == 1 ? "1 fault" : "\(report.faultCount) faults", exitCode: .verificationFailed)
     }
     return .ok
   }

@@ -40,6 +40,8 @@ enum KeyCommands {
     _ = try Directory.make(directory)
     let keyPath = "\(directory)/\(name).key"
     let publicPath = "\(directory)/\(name).signer.json"
+    // Neither without the other: a key without its public file would only be in the way of the next try.
+    for path in [keyPath, publicPath] { try Files.demandAbsent(path) }
     try Files.write(Array(key.pkcs8PEM.utf8), to: keyPath, mode: 0o600, replacing: false)
     try Files.write(file.json.canonicalBytes() + [10], to: publicPath, replacing: false)
     if arguments.wantsJSON {

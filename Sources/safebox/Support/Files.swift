@@ -26,6 +26,11 @@ enum Files {
     }
   }
 
+  /// Refuses a path where something is already.
+  static func demandAbsent(_ path: String) throws {
+    guard !WholeFile.exists(path) else { throw CommandError("\(path) exists", hints: ["move it away first"]) }
+  }
+
   /// JSON given as text, as a file, or as `-`.
   static func json(textOrFile text: String) throws -> JSON {
     guard text.hasPrefix("{") || text.hasPrefix("[") else { return try json(text) }
@@ -46,7 +51,7 @@ enum Files {
         try WholeFile.create(path, with: bytes, mode: mode)
       }
     } catch let error {
-      if error.errno == EEXIST { throw CommandError("\(path) exists", hints: ["move it away first"]) }
+      if error.errno == EEXIST { try demandAbsent(path) }
       throw CommandError("\(path) cannot be written: \(error)")
     }
   }

@@ -19,7 +19,14 @@ struct LogSource: Sendable {
 
   /// Opens it; to be called on a thread of one's own, because reading blocks.
   func open() throws -> any AuditSource {
-    guard let connection else { return try LogReader(path: directory.logPath) }
+    guard let connection else {
+      guard WholeFile.exists(directory.logPath) else {
+        throw CommandError(
+          "there is no box in \(directory.path)", hints: ["name its directory with --data, or a running box with --box"]
+        )
+      }
+      return try LogReader(path: directory.logPath)
+    }
     return try TiledLogSource { path in try OwnThread.wait { try await connection.logResource(path) } }
   }
 }
