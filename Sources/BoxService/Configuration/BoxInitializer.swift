@@ -1,12 +1,13 @@
 import CanonicalJSON
 import Cryptography
+import Glibc
 import Governance
 import OpenClaims
 import Storage
 import TransparencyLog
 
-/// `safebox init`: makes the keys, checks the constitution, and writes entry 0. All or nothing: a directory that was left
-/// half made has no `box.json`, which is written last.
+/// `safebox init`: makes the keys, checks the constitution, and writes entry 0. All or nothing: what fails on the
+/// way is taken back, and a directory that a power cut left half made has no `box.json`, which is written last.
 public struct BoxInitializer: Sendable {
   public var directory: DataDirectory
   public var origin: String
@@ -61,8 +62,22 @@ public struct BoxInitializer: Sendable {
   ///   - keys: fresh keys.
   public func run(at: Int64, keys: DataDirectory.Keys) async throws -> PublicKeys {
     let constitution = try firstConstitution()
+    let existed = WholeFile.exists(directory.path)
     let root = try Directory.make(directory.path)
     guard try root.isEmpty() else { throw DataDirectory.Failure.notEmpty(path: directory.path) }
+    do {
+      return try await fill(constitution, at, keys)
+    } catch {
+      // The directory was empty, so all that is in it was put there by this run.
+      try? root.removeContents()
+      if !existed { rmdir(directory.path) }
+      throw error
+    }
+  }
+
+  private func fill(
+    _ constitution: Constitution, _ at: Int64, _ keys: DataDirectory.Keys
+  ) async throws -> PublicKeys {
     let boxKeys = BoxKeys(
       ed25519: try VerifierKey(name: origin, ed25519: keys.ed25519.publicKey).text,
       es256: ClaimKey(keys.es256.publicKey).text)

@@ -105,6 +105,20 @@ public final class Directory: Sendable {
     throw SystemCallError.last("unlinkat", "\(path)/\(name)")
   }
 
+  /// Removes everything that is in this directory: for one that was just made and could not be finished.
+  public func removeContents() throws(SystemCallError) {
+    for name in try names() {
+      if unlinkat(descriptor, name, 0) == 0 { continue }
+      guard errno == EISDIR, let child = try subdirectory(name) else {
+        throw SystemCallError.last("unlinkat", "\(path)/\(name)")
+      }
+      try child.removeContents()
+      guard unlinkat(descriptor, name, AT_REMOVEDIR) == 0 else {
+        throw SystemCallError.last("unlinkat", "\(path)/\(name)")
+      }
+    }
+  }
+
   private static func parent(of path: String) -> String {
     var trimmed = path[...]
     while trimmed.count > 1 && trimmed.last == "/" { trimmed = trimmed.dropLast() }

@@ -2,7 +2,10 @@ import BoxService
 import CanonicalJSON
 import Cryptography
 import Glibc
+import Governance
+import Storage
 import Terminal
+import TransparencyLog
 
 /// `init`: a new box.
 enum InitCommand {
@@ -27,32 +30,26 @@ enum InitCommand {
   private static func run(_ arguments: ParsedArguments) async throws -> ExitCode {
     // Whatever is made in the data directory is for this user alone.
     umask(0o077)
-    let witnessPolicy = try arguments.value("witness-policy").map {
-      String(decoding: try Files.read($0, limit: 32768), as: UTF8.self)
+    let origin = try arguments.required("origin")
+    guard Name.isOrigin(origin) else {
+      throw CommandError(
+        "--origin is \"\(origin)\", 1-255 visible ASCII characters without + are expected", exitCode: .usage)
     }
-    var tls: BoxConfiguration.TLSFiles?
-    switch (arguments.value("tls-certificate"), arguments.value("tls-key")) {
-    case (let certificate?, let key?): tls = .init(certificate: certificate, privateKey: key)
-    case (nil, nil): break
-    default: throw CommandError("--tls-certificate and --tls-key belong together", exitCode: .usage)
-    }
-    let configuration = BoxConfiguration(
-      listen: try .init(parsing: try arguments.required("listen"), field: "--listen"),
-      admin: try .init(parsing: try arguments.required("admin"), field: "--admin"), tls: tls,
-      witnessPolicy: witnessPolicy)
-    _ = try BoxConfiguration(parsing: configuration.bytes)
+    let witnessPolicy = try arguments.value("witness-policy").map(witnessPolicy)
+    let configuration = try configuration(arguments, witnessPolicy)
     let path = Settings.dataDirectory(arguments)
     let initializer = BoxInitializer(
-      directory: DataDirectory(path: path), origin: try arguments.required("origin"),
+      directory: DataDirectory(path: path), origin: origin,
       constitution: try Files.json(try arguments.required("constitution")),
-      signers: try arguments.values("signer").map { try Files.json($0) }, configuration: configuration,
+      signers: try arguments.values("signer").map { try SignerFile.read($0, of: origin).json },
+      configuration: configuration,
       witnessPolicy: witnessPolicy)
     let keys = DataDirectory.Keys(ed25519: .generate(), es256: .generate(), master: .random(count: 32))
     let publicKeys: PublicKeys
     do {
       publicKeys = try await initializer.run(at: WallClock.milliseconds(), keys: keys)
     } catch {
-      throw CommandError("the box was not made: \(error)")
+      throw CommandError("the box was not made: \(error)", hints: hints(error))
     }
     if arguments.wantsJSON {
       Terminal.standard.write(String(decoding: publicKeys.bytes, as: UTF8.self))
@@ -67,5 +64,60 @@ enum InitCommand {
         """)
     }
     return .ok
+  }
+
+  private static func hints(_ error: any Error) -> [String] {
+    switch error {
+    case ConstitutionRefusal.unknownSigner: ["give that signer's .signer.json with --signer"]
+    case DataDirectory.Failure.notEmpty(let path) where !WholeFile.exists("\(path)/box.json"):
+      ["there is no box in it; if an earlier init was cut off, remove the directory and repeat"]
+    default: []
+    }
+  }
+
+  /// What the box could not start with later is refused now, when nothing hangs on it yet.
+  private static func witnessPolicy(_ path: String) throws -> String {
+    let bytes = try Files.read(path, limit: 32768)
+    do {
+      _ = try WitnessPolicy(parsing: bytes)
+    } catch {
+      throw CommandError("\(path) is not a tlog-policy: \(error)")
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  private static func configuration(
+    _ arguments: ParsedArguments, _ witnessPolicy: String?
+  ) throws -> BoxConfiguration {
+    var tls: BoxConfiguration.TLSFiles?
+    switch (arguments.value("tls-certificate"), arguments.value("tls-key")) {
+    case (let certificate?, let key?):
+      let texts = try [certificate, key].map { String(decoding: try Files.read($0, limit: 1 << 20), as: UTF8.self) }
+      do {
+        _ = try TLSServerContext(certificateChainPEM: texts[0], privateKeyPEM: texts[1])
+      } catch {
+        throw CommandError("\(certificate) and \(key) do not make a TLS server: \(error)")
+      }
+      // The box may be started from elsewhere.
+      tls = .init(certificate: absolute(certificate), privateKey: absolute(key))
+    case (nil, nil): break
+    default: throw CommandError("--tls-certificate and --tls-key belong together", exitCode: .usage)
+    }
+    do {
+      let configuration = BoxConfiguration(
+        listen: try .init(parsing: try arguments.required("listen"), field: "--listen"),
+        admin: try .init(parsing: try arguments.required("admin"), field: "--admin"), tls: tls,
+        witnessPolicy: witnessPolicy)
+      return try BoxConfiguration(parsing: configuration.bytes)
+    } catch let error as FieldError {
+      let hints = error.field == "tls" ? ["give --tls-certificate and --tls-key, or listen on 127.0.0.1"] : []
+      throw CommandError("\(error)", hints: hints, exitCode: .usage)
+    }
+  }
+
+  private static func absolute(_ path: String) -> String {
+    guard let resolved = realpath(path, nil) else { return path }
+    defer { free(resolved) }
+    return String(cString: resolved)
   }
 }
