@@ -12,6 +12,8 @@ struct StatusRoutes: Sendable {
     let claim = APISchemas.object(
       ["id": APISchemas.text, "title": APISchemas.text, "state": APISchemas.text],
       optional: ["evidence": APISchemas.text, "reason": APISchemas.text])
+    let restraint = APISchemas.object(
+      ["kind": APISchemas.text, "proposal": APISchemas.digest], optional: ["until": APISchemas.integer])
     return [
       Endpoint(
         method: "GET", path: "/v1/status", operation: "getStatus", summary: "Name, keys, size, epoch and mode",
@@ -23,7 +25,11 @@ struct StatusRoutes: Sendable {
               [
                 "box": APISchemas.text, "version": APISchemas.text, "mode": APISchemas.text, "size": APISchemas.integer,
                 "types": APISchemas.list(of: APISchemas.text), "claims": APISchemas.list(of: claim),
-              ], optional: ["epoch": APISchemas.integer, "constitution": APISchemas.digest]))
+              ],
+              optional: [
+                "epoch": APISchemas.integer, "constitution": APISchemas.digest,
+                "restraints": APISchemas.list(of: restraint),
+              ]))
         ],
         handler: { _ in HTTPResponse.json(try await status()) }),
       Endpoint(
@@ -53,10 +59,26 @@ struct StatusRoutes: Sendable {
       "claims": .array(try await claims()),
     ]
     if let core = box.core {
-      let (epoch, digest) = try await core.sequencer.inspect { state, _ in (state.epoch, state.constitutionDigest) }
+      let (epoch, digest, restraints) = try await core.sequencer.inspect { state, now in
+        (state.epoch, state.constitutionDigest, state.restraints.filter { $0.holds(at: now) })
+      }
+      object["restraints"] = .array(restraints.map(Self.view))
       object["epoch"] = .integer(epoch)
       object["constitution"] = digest.map { .string($0.hex) }
     }
+    return .object(object)
+  }
+
+  /// A stop, seal or revocation in force; `until` where it lapses unless it is ratified before.
+  private static func view(_ restraint: Restraint) -> JSON {
+    var object: JSONObject = ["proposal": .string(restraint.proposal.hex)]
+    object["kind"] =
+      switch restraint.kind {
+      case .stop: "stopped"
+      case .seal: "sealed"
+      case .revoke(let signer): .string("revoked \(signer)")
+      }
+    if case .at(let time) = restraint.lapse { object["until"] = .integer(time) }
     return .object(object)
   }
 

@@ -26,6 +26,10 @@ enum StatusCommand {
     line("mode     ", status["mode"]?.string ?? "?")
     line("entries  ", "\(status["size"]?.integer ?? 0)")
     if let epoch = status["epoch"]?.integer { line("epoch    ", "\(epoch)") }
+    for restraint in status["restraints"]?.array ?? [] {
+      let until = restraint["until"]?.integer.map { " until \(WallClock.text($0)) unless ratified" } ?? ""
+      line("in force ", "\(restraint["kind"]?.string ?? "?")\(until), by \(restraint["proposal"]?.string ?? "?")")
+    }
     line("actions  ", (status["types"]?.array ?? []).compactMap(\.string).joined(separator: " "))
     terminal.write("\nwhat this box proves here and now:\n")
     for claim in status["claims"]?.array ?? [] {
