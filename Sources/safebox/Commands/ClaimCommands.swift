@@ -1,12 +1,13 @@
 import CanonicalJSON
 import Cryptography
+import Governance
 import OpenClaims
 import Terminal
 
-/// `claim sign|verify|digest`: any OpenClaim.
+/// `claim sign|verify|digest`: any OpenClaim. `claim send`: one that votes.
 enum ClaimCommands {
   static let command = Command(
-    "claim", "sign, verify and digest OpenClaims",
+    "claim", "sign, verify, digest and hand in OpenClaims",
     subcommands: [
       Command(
         "sign", "add a signature to a claim",
@@ -27,6 +28,11 @@ enum ClaimCommands {
       Command(
         "digest", "print the digest that is signed", arguments: [.positional("file", "the claim", values: .file)],
         run: digest),
+      Command(
+        "send", "hand in an approval, objection or withdrawal that was signed elsewhere",
+        discussion: "Takes what `approve`, `object` and `withdraw` write with --out. The box checks it as any other.",
+        arguments: [.positional("file", "the claim, or - for standard input", values: .file), .json]
+          + BoxConnection.arguments, run: send),
     ])
 
   private static func read(_ arguments: ParsedArguments) throws -> Claim {
@@ -45,7 +51,7 @@ enum ClaimCommands {
     let signer = ClaimSigner(try SignerKeyFile.read(try arguments.required("key")))
     let signed: Claim
     do { signed = try claim.signed(by: signer) } catch {
-      throw CommandError("\(error)", hints: ["the claim's `key` must already name \(signer.key.text)"])
+      throw CommandError("\(path(arguments)): \(error)")
     }
     try Files.write(signed.json.canonicalBytes() + [10], to: arguments.value("out"))
     return .ok
@@ -75,6 +81,18 @@ enum ClaimCommands {
       throw CommandError("\(error)", exitCode: .verificationFailed)
     }
   }
+
+  private static func send(_ arguments: ParsedArguments) async throws -> ExitCode {
+    let claim = try read(arguments)
+    guard let verdict = claim.stm["decision"]?.string.flatMap(Verdict.init(rawValue:)), verdict != .propose,
+      let id = claim.stm["action"]?.string
+    else {
+      throw CommandError("\(path(arguments)) is no approval, objection or withdrawal of an action", exitCode: .usage)
+    }
+    return try await VoteCommands.handIn(claim.json, verdict, try ProposalFetch.digest(id), arguments)
+  }
+
+  private static func path(_ arguments: ParsedArguments) -> String { arguments.value("file") ?? "-" }
 
   private static func digest(_ arguments: ParsedArguments) throws -> ExitCode {
     Terminal.standard.write(try read(arguments).digest.hex + "\n")

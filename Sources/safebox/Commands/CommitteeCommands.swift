@@ -1,13 +1,14 @@
 import CanonicalJSON
 import Terminal
 
-/// `committee show`.
+/// `committee show`; `committee propose` has a file of its own.
 enum CommitteeCommands {
   static let command = Command(
-    "committee", "show who may sign",
+    "committee", "show and change who may sign",
     subcommands: [
       Command(
-        "show", "committees, members, root rule, revocations", arguments: [.json] + BoxConnection.arguments, run: show)
+        "show", "committees, members, root rule, revocations", arguments: [.json] + BoxConnection.arguments, run: show),
+      CommitteeProposeCommand.command,
     ])
 
   private static func show(_ arguments: ParsedArguments) async throws -> ExitCode {

@@ -6,44 +6,90 @@ import Terminal
 
 /// `propose`: put an action to its policy.
 enum ProposeCommand {
-  static let command = Command(
-    "propose", "propose an action",
-    discussion: """
-      Exit code 0 when it was executed, 3 while approvals or time are missing, 4 when it is denied. Without --key the \
-      proposer is the client of the token; with --key the signer proposes, and proves it with a claim.
-      """,
-    arguments: [
-      .positional("type", "the action type, such as http.request"),
-      .option("params", value: "json", "the parameters: JSON, a file, or - for standard input", values: .file),
-      .option("param", value: "name=value", "one parameter; the value is JSON or text", isRepeated: true),
-      .option("disclose", value: "name", "a parameter to show in the log, which would be private", isRepeated: true),
+  /// What every command takes that opens a proposal.
+  static let submission: [Argument] =
+    [
       .option("expires-in", value: "span", "such as 90s, 15m, 36h, 7d; default: as long as the policy allows"),
       .option("follows", value: "digest", "a proposal that must be executed first", isRepeated: true),
       .option("idempotency-key", value: "text", "repeat safely under one key"),
       .option("wait", value: "span", "wait for the outcome, at most 60s"),
       .option("key", value: "file", "propose as a signer", values: .file),
       .option("signer", value: "name", "the signer's name; default: the key file's name"), .json,
-    ] + BoxConnection.arguments, run: run)
+    ] + BoxConnection.arguments
+
+  static let command = Command(
+    "propose", "propose an action",
+    discussion: """
+      Exit code 0 when it was executed, 3 while approvals or time are missing, 4 when it is denied. Without --key the \
+      proposer is the client of the token; with --key the signer proposes, and proves it with a claim.
+
+      A --param is JSON or text; name=@FILE takes the value from a JSON file.
+      """,
+    arguments: [
+      .positional("type", "the action type, such as http.request"),
+      .option("params", value: "json", "the parameters: JSON, a file, or - for standard input", values: .file),
+      .option("param", value: "name=value", "one parameter; the value is JSON, text or @file", isRepeated: true),
+      .option("disclose", value: "name", "a parameter to show in the log, which would be private", isRepeated: true),
+    ] + submission, run: run)
 
   private static func run(_ arguments: ParsedArguments) async throws -> ExitCode {
-    var params = try arguments.value("params").map { try Files.json(textOrFile: $0) }?.object ?? [:]
+    let params = try parameters(arguments)
+    let disclosed = arguments.values("disclose")
+    if let unknown = disclosed.first(where: { params[$0] == nil }) {
+      throw CommandError(
+        "--disclose is \"\(unknown)\", which is none of the parameters", exitCode: .usage)
+    }
+    return try await submit(try arguments.required("type"), params, disclosing: disclosed, arguments)
+  }
+
+  /// `--params` with each `--param` put over it.
+  private static func parameters(_ arguments: ParsedArguments) throws -> JSONObject {
+    var params: JSONObject = [:]
+    if let text = arguments.value("params") {
+      guard let object = try Files.json(textOrFile: text).object else {
+        throw CommandError("--params is no JSON object, such as {\"reason\":\"...\"}", exitCode: .usage)
+      }
+      params = object
+    }
     for text in arguments.values("param") {
       guard let equals = text.firstIndex(of: "="), equals > text.startIndex else {
         throw CommandError("--param is \"\(text)\", name=value is expected", exitCode: .usage)
       }
-      let value = String(text[text.index(after: equals)...])
-      params[String(text[..<equals])] =
-        (try? JSON(parsing: Array(value.utf8), limits: .document(maxBytes: 1 << 20))) ?? .string(value)
+      let name = String(text[..<equals])
+      params[name] = try value(String(text[text.index(after: equals)...]), of: name)
     }
-    var action: JSONObject = ["type": .string(try arguments.required("type")), "params": .object(params)]
+    return params
+  }
+
+  private static func value(_ text: String, of name: String) throws -> JSON {
+    if text.hasPrefix("@") { return try Files.json(String(text.dropFirst())) }
+    do {
+      return try JSON(parsing: Array(text.utf8), limits: .document(maxBytes: 1 << 20))
+    } catch {
+      // A document with a mistake in it must not go out as a text.
+      guard !["{", "[", "\""].contains(text.prefix(1)) else {
+        throw CommandError("--param \(name): \(error)", exitCode: .usage)
+      }
+      return .string(text)
+    }
+  }
+
+  /// Opens the proposal and prints what became of it.
+  ///
+  /// - Parameter arguments: of a command that takes `submission`.
+  static func submit(
+    _ type: String, _ params: JSONObject, disclosing disclose: [String] = [], _ arguments: ParsedArguments
+  ) async throws -> ExitCode {
+    var action: JSONObject = ["type": .string(type), "params": .object(params)]
     let follows = arguments.values("follows")
     if !follows.isEmpty { action["follows"] = .array(follows.map { .string($0) }) }
     var body: JSONObject = ["action": .object(action)]
-    let disclose = arguments.values("disclose")
     if !disclose.isEmpty { body["disclose"] = .array(disclose.map { .string($0) }) }
     if let seconds = try arguments.seconds("expires-in") { body["expiresIn"] = .integer(seconds) }
     let connection = try BoxConnection(arguments)
-    if arguments.value("key") != nil { try await sign(&body, arguments, connection) }
+    if arguments.value("key") != nil {
+      try await sign(&body, disclosing: Set(disclose), arguments, connection)
+    }
     var headers: [(String, String)] = []
     if let key = arguments.value("idempotency-key") { headers.append(("Idempotency-Key", key)) }
     let wait = min(60, try arguments.seconds("wait") ?? 0)
@@ -54,15 +100,12 @@ enum ProposeCommand {
 
   /// A signer's proposal: the statement is made here, signed here, and sent whole.
   private static func sign(
-    _ body: inout JSONObject, _ arguments: ParsedArguments, _ connection: BoxConnection
+    _ body: inout JSONObject, disclosing disclosed: Set<String>, _ arguments: ParsedArguments,
+    _ connection: BoxConnection
   ) async throws {
     let (name, signer) = try SignerKeyFile.signer(arguments)
-    guard let json = try await connection.get("/v1/constitution")["constitution"] else {
-      throw CommandError("the box shows no constitution")
-    }
-    let constitution = try Constitution(json: json)
+    let constitution = try Constitution(json: try await connection.constitution())
     var actionJSON = body["action"] ?? .null
-    let disclosed = Set(arguments.values("disclose"))
     if actionJSON["type"]?.string == "http.request", var params = actionJSON["params"]?.object {
       var openings: JSONObject = [:]
       for member in ["headers", "body"] where !disclosed.contains(member) {
@@ -133,7 +176,8 @@ enum ProposalOutput {
       lines.append("missing   \(missing["text"]?.string ?? "?")")
     }
     if let execution = proposal["execution"], execution["startedIndex"] != nil {
-      lines.append("started   entry \(execution["startedIndex"]?.integer ?? 0)")
+      let mode = execution["mode"]?.string == "break-glass" ? ", by break-glass" : ""
+      lines.append("started   entry \(execution["startedIndex"]?.integer ?? 0)\(mode)")
       if let outcome = execution["outcome"]?.string {
         lines.append("outcome   \(outcome) \(execution["result"]?.canonicalString() ?? "")")
       }

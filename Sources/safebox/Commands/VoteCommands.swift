@@ -11,7 +11,7 @@ enum VoteCommands {
     """
     Fetches the proposal (or reads a file written by `safebox show --json`), recomputes the action digest from the \
     readable action on this machine, shows what you sign, asks, signs, and hands the claim in. With --out the claim is \
-    written to a file instead, so that the key's machine needs no network.
+    written to a file instead, so that the key's machine needs no network; `safebox claim send` hands it in.
     """)
   static let object = command(
     .object, "object", "object to a proposal with your key",
@@ -68,6 +68,7 @@ enum VoteCommands {
     return try await handIn(claim.json, verdict, text.statement.digest, arguments)
   }
 
+  /// Hands in a claim that was made before, here or elsewhere.
   static func handIn(
     _ claim: JSON, _ verdict: Verdict, _ id: SHA256Digest, _ arguments: ParsedArguments
   ) async throws -> ExitCode {
@@ -87,7 +88,12 @@ enum VoteCommands {
     if SHA256Digest(hex: target) != nil {
       return try await ProposalFetch.fetch(target, try BoxConnection(arguments))
     }
-    let proposal = try Files.json(target)
+    let proposal: JSON
+    do { proposal = try Files.json(target) } catch let error as CommandError {
+      throw CommandError(
+        error.message,
+        hints: ["give an action digest (64 hexadecimal digits) or a file that `safebox show --json` wrote"])
+    }
     // A file that was changed on its way may still name the proposal that it was about.
     let expected = try proposal["proposal"]?.string.map { try ProposalFetch.digest($0) }
     return (proposal, try ProposalText(proposal: proposal, openings: proposal["openings"], expected: expected))

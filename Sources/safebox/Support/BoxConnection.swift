@@ -37,7 +37,10 @@ struct BoxConnection: Sendable {
       // The address is the user's own word, so it may be private; nothing else may be reached.
       policy = .only([(host: parsed.host, port: parsed.port)])
     }
-    if let path = Settings.value("token-file", arguments) {
+    if let text = arguments.value("token"), arguments.value("token-file") == nil {
+      // What was typed beats a file that the environment names.
+      token = text
+    } else if let path = Settings.value("token-file", arguments) {
       guard let bytes = try WholeFile.read(path, limit: 4096) else {
         throw CommandError("there is no token file \(path)")
       }
@@ -87,6 +90,14 @@ struct BoxConnection: Sendable {
     return answer.status == 404 ? nil : answer.body
   }
 
+  /// The constitution in force.
+  func constitution() async throws -> JSON {
+    guard let constitution = try await get("/v1/constitution")["constitution"] else {
+      throw CommandError("the box shows no constitution")
+    }
+    return constitution
+  }
+
   func get(_ path: String) async throws -> JSON { try await send("GET", path).json() }
 
   private static func failure(_ answer: Answer) -> CommandError {
@@ -94,6 +105,11 @@ struct BoxConnection: Sendable {
       return CommandError("the box answered \(answer.status)")
     }
     var hints = (problem["next_steps"]?.array ?? []).compactMap(\.string)
+    if code == "scope_missing" {
+      hints.append(
+        "`safebox client add NAME --scope ...` makes a client with that scope; approvers need read, openings, vote")
+    }
+    if code == "denied", let id = problem["action_digest"]?.string { hints.append("safebox show \(id)") }
     if code == "unauthorized" { hints.append("give the client's token with --token-file or SAFEBOX_TOKEN_FILE") }
     let exit: ExitCode =
       switch code {
