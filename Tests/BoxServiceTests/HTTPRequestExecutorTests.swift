@@ -32,7 +32,10 @@ import Testing
     }
   }
 
-  @Test(arguments: [(200, "executed"), (204, "executed"), (303, "executed"), (400, "failed"), (503, "failed")])
+  @Test(arguments: [
+    (200, "executed"), (204, "executed"), (303, "executed"), (400, "failed"), (503, "failed"), (502, "unknown"),
+    (504, "unknown"),
+  ])
   func theAnswerDecides(status: Int, expected: String) async throws {
     let bank = try Bank()
     bank.answer(HTTPResponse(status: status, headers: status == 303 ? ["Location": "/x"] : [:]))

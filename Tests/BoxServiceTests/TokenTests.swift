@@ -16,7 +16,7 @@ import Testing
       for endpoint in box.box.endpoints {
         guard case .scope(let scope) = endpoint.access else { continue }
         let path = endpoint.path.replacing("{id}", with: opened.id).replacing("{index}", with: "0")
-          .replacing("{name}", with: "single")
+          .replacing("{name}", with: "single").replacing("{digest}", with: opened.id)
         if endpoint.operation == "streamEvents" { continue }
         #expect(try await status(endpoint.method, path, as: nil) == 401, "\(path)")
         let mayRead = scope == .read

@@ -11,6 +11,8 @@ public enum Scope: String, Sendable, Hashable, CaseIterable {
   case vote
   /// Read the private values behind commitments.
   case openings
+  /// Erase the private values behind commitments, for good.
+  case erase
 }
 
 /// One client of the API. Only a digest of its secret is kept.

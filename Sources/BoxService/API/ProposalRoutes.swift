@@ -84,6 +84,18 @@ struct ProposalRoutes: Sendable {
             ]))
         ],
         handler: { try await openings($0) }),
+      Endpoint(
+        method: "DELETE", path: "/v1/openings/{digest}", operation: "eraseOpening",
+        summary: "Erase the private value behind a commitment, for good; every proof goes on verifying",
+        access: .scope(.erase),
+        parameters: [
+          .init(name: "digest", place: .path, schema: APISchemas.digest, description: "The commitment's digest")
+        ],
+        answers: [
+          .init(
+            status: 200, description: "It is gone", schema: APISchemas.object(["erased": APISchemas.digest]))
+        ],
+        handler: { try await erase($0) }),
       vote(.approve, "approvals", "approve", "Hand in an approval: a signed claim"),
       vote(.object, "objections", "object", "Hand in an objection: a signed claim"),
       vote(
@@ -173,6 +185,17 @@ struct ProposalRoutes: Sendable {
       object[digest.hex] = opening.json
     }
     return HTTPResponse.json(["openings": .object(object)])
+  }
+
+  private func erase(_ call: Call) async throws -> HTTPResponse {
+    let text = call.request.parameters["digest"] ?? ""
+    guard let digest = SHA256Digest(hex: text) else {
+      throw FieldError(field: "digest", expected: "64 lower-case hexadecimal digits", actual: text)
+    }
+    guard try await box.openings.erase(digest) else {
+      throw Problem(status: 404, code: "no_opening", detail: "nothing is kept for the commitment \(digest)")
+    }
+    return .json(["erased": .string(digest.hex)])
   }
 
   private func vote(_ call: Call, _ verdict: Verdict) async throws -> HTTPResponse {

@@ -7,7 +7,7 @@ import HTTPClient
 ///
 /// The request carries `Idempotency-Key: <action digest>`. Redirects are not followed: the URL that was approved is the
 /// URL that is called. An answer below 400 is `executed`, another is `failed`; no complete answer to a request that may
-/// have left is `unknown`.
+/// have left is `unknown`, and so is a gateway's own answer (502, 504).
 public struct HTTPRequestExecutor: ActionExecutor {
   public static let maxURLBytes = 2048
   public static let maxBodyBytes = 1 << 20
@@ -175,6 +175,11 @@ public struct HTTPRequestExecutor: ActionExecutor {
           deadline: .seconds(request.timeout), maxResponseBytes: Self.maxResponseBytes, followRedirects: 0,
           mayRepeat: request.isIdempotent),
         policy: Self.egress(of: order.policy))
+      // A gateway's own answer does not say whether the peer behind it acted.
+      guard ![502, 504].contains(response.status) else {
+        return .unknown(
+          result: ["status": .integer(Int64(response.status)), "reason": "a gateway answered in place of the peer"])
+      }
       // The answer may hold anything; the log gets its status and a salted commitment, the blob store the rest.
       let opening = try Opening(
         value: ["base64": .string(Base64.encode(response.body))], salt: salt())

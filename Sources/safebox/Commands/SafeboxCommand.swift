@@ -17,7 +17,8 @@ enum SafeboxCommand {
     subcommands: [
       KeyCommands.command, InitCommand.command, ServeCommand.command, StatusCommand.command, ClientCommands.command,
       ProposeCommand.command, ProposalCommands.list, ProposalCommands.show, VoteCommands.approve, VoteCommands.object,
-      VoteCommands.withdraw, ClaimCommands.command, PolicyCommands.command, CommitteeCommands.command,
+      VoteCommands.withdraw, EraseCommand.command, ClaimCommands.command, PolicyCommands.command,
+      CommitteeCommands.command,
       LogCommands.command, WitnessCommands.command, ReceiptCommands.command, AuditCommands.command,
       DoctorCommand.command, CompletionsCommand.command, CompletionsCommand.manual, StatusCommand.version,
     ])

@@ -50,6 +50,7 @@ final class TestBox: Sendable {
 
   static let clients: [(String, Set<Scope>)] = [
     ("app", [.read, .propose, .vote, .openings]), ("other", [.read, .propose, .vote]), ("reader", [.read]),
+    ("eraser", [.erase]),
   ]
 
   static func secret(_ name: String) -> [UInt8] { SHA256.hash(Array("token \(name)".utf8)).bytes }
