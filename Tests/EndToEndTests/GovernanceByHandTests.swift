@@ -59,6 +59,8 @@ import Testing
         try Safebox.run(change + ["--json"], expecting: 3, environment: environment).json["proposal"]?.string)
       try box.approve(id, by: "engineer")
       let missing = try box.approve(id, by: "compliance").json["missing"]?.array ?? []
+      let time = missing.compactMap { $0["text"]?.string }.first { $0.hasPrefix("time, until ") }
+      #expect(time?.hasSuffix(" UTC") == true, "\(missing)")
       #expect(missing.contains { $0["text"]?.string?.contains("proposed owners") == true }, "\(missing)")
       try box.approve(id, by: "lawyer")
       try box.wait(for: "executed", of: id)

@@ -60,7 +60,8 @@ public enum OrderFault: Error, Sendable, Hashable, CustomStringConvertible {
     switch self {
     case .notCreated(let first): "the log begins with \(first.rawValue), not with box.created"
     case .createdTwice: "box.created stands only at the beginning"
-    case .timeReversed(let last, let actual): "recorded at \(actual), before the entry ahead of it at \(last)"
+    case .timeReversed(let last, let actual):
+      "recorded at \(UTCTime.text(actual)), before the entry ahead of it at \(UTCTime.text(last))"
     }
   }
 }
@@ -119,8 +120,8 @@ extension StatementFault: CustomStringConvertible {
     case .epoch(let expected, let actual): "the statement is of epoch \(actual), it is now epoch \(expected)"
     case .policy(let expected, let actual): "the statement names the policy \(actual), but \(expected) decides"
     case .nonce(let expected, let actual): "the nonce is \(actual), proposer and salt make \(expected)"
-    case .expired(let expires, let at): "expired at \(expires), and it is \(at)"
-    case .expiresTooLate(let limit, let actual): "expires at \(actual), later than \(limit)"
+    case .expired(let expires, let at): "expired at \(UTCTime.text(expires)), and it is \(UTCTime.text(at))"
+    case .expiresTooLate(let limit, let actual): "expires at \(UTCTime.text(actual)), later than \(UTCTime.text(limit))"
     case .undecidable(let why): "\(why)"
     case .repeated(let digest): "\(digest) was opened before"
     case .unknownPredecessor(let digest): "follows \(digest), which is not known"

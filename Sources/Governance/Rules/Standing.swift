@@ -60,7 +60,7 @@ extension Missing: CustomStringConvertible {
       "\(count) more of \(committee) (\(candidates.joined(separator: ", ")))"
     case .newApprovals(let committee, let count, let candidates):
       "\(count) more of the proposed \(committee) (\(candidates.joined(separator: ", ")))"
-    case .time(let until): "time, until \(until)"
+    case .time(let until): "time, until \(UTCTime.text(until))"
     case .delay(let seconds): "then a delay of \(seconds) seconds"
     case .room(let meter, let spent, let amount):
       "room in the \(meter.field.map { "budget of \($0)" } ?? "count"): \(spent) of \(meter.limit) used within "

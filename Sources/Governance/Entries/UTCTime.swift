@@ -1,7 +1,7 @@
 /// Times of the log as people read them.
-enum UTCTime {
+public enum UTCTime {
   /// A time in Unix milliseconds: `2026-11-18 11:06:40.000 UTC`; as a number where no calendar reaches.
-  static func text(_ milliseconds: Int64) -> String {
+  public static func text(_ milliseconds: Int64) -> String {
     guard (0...253_402_300_799_999).contains(milliseconds) else { return "\(milliseconds) ms" }
     let (days, rest) = milliseconds.quotientAndRemainder(dividingBy: 86_400_000)
     // Days to a date of the Gregorian calendar: eras of 400 years, years that begin in March.
