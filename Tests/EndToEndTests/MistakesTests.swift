@@ -184,4 +184,19 @@ import Testing
       #expect(nowhere.errors.contains("there is no box in"))
     }
   }
+
+  @Test func theDoctorSaysWhatToDo() async throws {
+    try await story {
+      let box = try TestBox(starts: false)
+      try Safebox.run(["doctor", "--data", box.data])
+      try FileManager.default.removeItem(atPath: box.data + "/keys/master.key")
+      let found = try Safebox.run(["doctor", "--data", box.data], expecting: 1).output
+      #expect(found.contains("FAULT  private keys and their modes: "))
+      #expect(found.contains("master.key is missing") && found.contains("restore keys/ from the offline backup"))
+      let list = try Safebox.run(["doctor", "--data", box.data, "--json"], expecting: 1).json.array ?? []
+      #expect(list.filter { $0["fault"] != .null }.allSatisfy { $0["remedy"]?.string?.isEmpty == false })
+      let nowhere = try Safebox.run(["doctor", "--data", box.directory.file("nowhere")], expecting: 1)
+      #expect(nowhere.errors.contains("there is no box in") && nowhere.output.isEmpty)
+    }
+  }
 }

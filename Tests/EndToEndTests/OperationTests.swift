@@ -36,7 +36,7 @@ import Testing
       #expect(!FileManager.default.fileExists(atPath: elsewhere + "/log/log.sqlite"))
       // Reachable from the network only with TLS.
       let open = try Safebox.run(
-        arguments + signers + ["--data", elsewhere, "--listen", "0.0.0.0:0"], expecting: 1)
+        arguments + signers + ["--data", elsewhere, "--listen", "0.0.0.0:0"], expecting: 2)
       #expect(open.errors.contains("tls"))
     }
   }

@@ -11,48 +11,71 @@ enum DoctorCommand {
   private struct Finding {
     var name: String
     var fault: String?
+    /// What to do about it.
+    var remedy: String
   }
 
   private static func run(_ arguments: ParsedArguments) async throws -> ExitCode {
     let path = Settings.dataDirectory(arguments)
     let directory = DataDirectory(path: path)
     var findings: [Finding] = []
-    func check(_ name: String, _ body: () throws -> Void) {
+    func check(_ name: String, otherwise remedy: String, _ body: () throws -> Void) {
       do {
         try body()
-        findings.append(Finding(name: name, fault: nil))
+        findings.append(Finding(name: name, fault: nil, remedy: remedy))
       } catch {
-        findings.append(Finding(name: name, fault: "\(error)"))
+        findings.append(Finding(name: name, fault: "\(error)", remedy: remedy))
       }
     }
-    check("configuration") { _ = try directory.configuration() }
-    check("clients") { _ = try directory.clients() }
+    guard WholeFile.exists(directory.configurationPath) || WholeFile.exists(directory.logPath) else {
+      throw CommandError("there is no box in \(path)", hints: ["name its directory with --data or SAFEBOX_DATA"])
+    }
+    check("configuration", otherwise: "restore box.json from the backup; it governs nothing") {
+      _ = try directory.configuration()
+    }
+    check("clients", otherwise: "restore clients.json, or remove it and add the clients again") {
+      _ = try directory.clients()
+    }
     var origin: String?
-    check("public keys") {
+    check("public keys", otherwise: "put back public.json from any copy: it was given to everybody") {
       origin = try PublicKeys(parsing: try Files.read(directory.publicPath, limit: 65536)).box
     }
-    if let origin { check("private keys and their modes") { _ = try directory.keys(origin: origin) } }
-    check("directory mode") {
-      let mode = try Directory(opening: path).mode()
-      guard mode & 0o077 == 0 else {
-        throw CommandError("\(path) has mode \(String(mode, radix: 8)); chmod 700 it")
+    if let origin {
+      check("private keys and their modes", otherwise: "restore keys/ from the offline backup; chmod 600 each file") {
+        _ = try directory.keys(origin: origin)
       }
     }
-    check("log can be read") {
+    check("directory mode", otherwise: "chmod 700 \(path)") {
+      let mode = try Directory(opening: path).mode()
+      guard mode & 0o077 == 0 else {
+        throw CommandError("\(path) has mode \(String(mode, radix: 8))")
+      }
+    }
+    let logRemedy = "keep a copy of log/ as it is; `safebox audit export` and `audit verify` name the entry"
+    check("log can be read", otherwise: logRemedy) {
       let reader = try LogReader(path: directory.logPath)
       guard try reader.size() > 0 else { throw CommandError("the log is empty") }
     }
-    check("log folds and its root is the signed one") {
+    check("log folds and its root is the signed one", otherwise: logRemedy) {
       try DoctorInspection.run(directory)
     }
     let faults = findings.filter { $0.fault != nil }
     if arguments.wantsJSON {
-      let list: [JSON] = findings.map { ["check": .string($0.name), "fault": $0.fault.map { .string($0) } ?? .null] }
+      let list: [JSON] = findings.map { finding in
+        var object: JSONObject = ["check": .string(finding.name), "fault": .null]
+        if let fault = finding.fault {
+          object["fault"] = .string(fault)
+          object["remedy"] = .string(finding.remedy)
+        }
+        return .object(object)
+      }
       Terminal.standard.write(JSON.array(list).canonicalString() + "\n")
     } else {
       for finding in findings {
         Terminal.standard.write(
-          finding.fault.map { "FAULT  \(finding.name): \(TerminalText.escaped($0))\n" } ?? "ok     \(finding.name)\n")
+          finding.fault.map { fault in
+            "FAULT  \(finding.name): \(TerminalText.escaped(fault))\n       \(TerminalText.escaped(finding.remedy))\n"
+          } ?? "ok     \(finding.name)\n")
       }
     }
     return faults.isEmpty ? .ok : .failed
