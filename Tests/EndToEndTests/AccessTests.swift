@@ -16,7 +16,7 @@ import Testing
         for (method, operation) in item.object ?? [:] {
           let path =
             template.replacingOccurrences(of: "{id}", with: id).replacingOccurrences(of: "{index}", with: "0")
-            .replacingOccurrences(of: "{name}", with: "payments")
+            .replacingOccurrences(of: "{name}", with: "payments").replacingOccurrences(of: "{digest}", with: id)
             .replacingOccurrences(of: "{path...}", with: "entries/000")
           let verb = method.uppercased()
           let body: JSON? = verb == "POST" ? [:] : nil

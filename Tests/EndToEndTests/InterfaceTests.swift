@@ -24,7 +24,7 @@ import Testing
       var names: [String] = []
       for (path, item) in paths {
         for (method, operation) in item.object ?? [:] {
-          #expect(["get", "post"].contains(method))
+          #expect(["get", "post", "delete"].contains(method))
           names.append(operation["operationId"]?.string ?? "")
           #expect(operation["summary"]?.string?.isEmpty == false)
           let parameters = operation["parameters"]?.array ?? []
