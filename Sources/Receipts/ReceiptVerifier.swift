@@ -48,8 +48,6 @@ struct Verification {
   var receipt: Receipt?
   var signed: SignedCheckpoint?
   var log: LoggedStory?
-  // log-signature
-  var verifiedCheckpoint: VerifiedCheckpoint?
   // constitution, policy, approvals, decision
   var constitution: Constitution?
   var procedure: Procedure?

@@ -39,26 +39,20 @@ struct ReceiptRoutes: Sendable {
 
   private func receipt(_ call: Call) async throws -> HTTPResponse {
     let view = try await finished(call)
-    let openings = try await disclosed(call, view)
-    let checkpoint = try await checkpoint(covering: view)
-    let box = try box
-    let (reader, index, epochs) = (box.reader, box.index, box.epochs)
-    let bytes = try await box.blocking.run {
-      let source = ReceiptSource(reader: reader, index: index, epochs: epochs)
-      return try source.receipt(row: view.row, opened: view.opened, votes: view.votes, checkpoint, openings).bytes
-    }
-    return .json(bytes)
+    return .json(try await compose(view, disclosing: try await disclosed(call, view)).bytes)
   }
 
   private func proof(_ call: Call) async throws -> HTTPResponse {
-    let view = try await finished(call)
+    .text(try await compose(try await finished(call), disclosing: []).tlogProof().text)
+  }
+
+  private func compose(_ view: ProposalView, disclosing openings: [Opening]) async throws -> Receipt {
     let checkpoint = try await checkpoint(covering: view)
-    let reader = try box.reader
-    guard let index = view.row.finished else { throw Self.noReceipt(view) }
-    let proof = try await box.blocking.run {
-      try reader.inclusionProof(index: index, size: checkpoint.checkpoint.size)
+    let box = try box
+    let source = ReceiptSource(reader: box.reader, index: box.index, epochs: box.epochs)
+    return try await box.blocking.run {
+      try source.receipt(row: view.row, opened: view.opened, votes: view.votes, checkpoint, openings)
     }
-    return .text(TLogProof(index: index, hashes: proof.hashes, checkpoint: checkpoint).text)
   }
 
   private func finished(_ call: Call) async throws -> ProposalView {

@@ -148,9 +148,6 @@ public final class TLSConnection {
     return progress
   }
 
-  /// Whether decrypted or undecrypted bytes wait inside the library.
-  public var hasBufferedBytes: Bool { SSL_has_pending(ssl) == 1 }
-
   /// The certificate that the peer proved to hold, or nil when it showed none or the handshake is not done.
   public var peerCertificateDER: [UInt8]? {
     guard isHandshakeDone, let certificate = SSL_get1_peer_certificate(ssl) else { return nil }

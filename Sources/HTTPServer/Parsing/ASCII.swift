@@ -13,7 +13,6 @@ enum ASCII {
   static let colon: UInt8 = 0x3A
   static let semicolon: UInt8 = 0x3B
   static let questionMark: UInt8 = 0x3F
-  static let asterisk: UInt8 = 0x2A
   static let backslash: UInt8 = 0x5C
 
   static func lowercased(_ byte: UInt8) -> UInt8 {

@@ -15,7 +15,6 @@ import Cryptography
 struct BlobCipher {
   static let header: [UInt8] = Array("SBXB".utf8) + [0x01]
   static let overhead = header.count + 28
-  static let wrappedKeyCount = 60
 
   let community: String
   private let wrappingKey: SecretBytes

@@ -22,9 +22,6 @@ public struct SQLiteError: Error, Hashable, CustomStringConvertible {
   /// True when another connection held the lock for longer than the busy timeout.
   public var isBusy: Bool { code == SQLITE_BUSY || code == SQLITE_LOCKED }
 
-  /// True when a read, write, sync or lock call of the operating system failed.
-  public var isInputOutput: Bool { code == SQLITE_IOERR }
-
   public var description: String { "sqlite error \(extendedCode) in \(operation): \(message)" }
 
   /// Builds the error of the last call on `database`.
