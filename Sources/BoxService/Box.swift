@@ -1,6 +1,7 @@
 import CanonicalJSON
 import Cryptography
 import Governance
+import HostCalls
 import HTTPClient
 import HTTPServer
 import Receipts

@@ -1,6 +1,7 @@
 import CanonicalJSON
 import Cryptography
 import Governance
+import HostCalls
 import HTTPServer
 import Storage
 import TransparencyLog

@@ -7,6 +7,7 @@ import HTTPServer
 import Testing
 
 @testable import BoxService
+@testable import HostCalls
 
 /// `http.request` against real peers: what counts as done, refused and unknown.
 @Suite struct HTTPRequestExecutorTests {

@@ -5,6 +5,7 @@ import HTTPClient
 import Testing
 
 @testable import BoxService
+@testable import HostCalls
 
 /// Private by default: what leaves a request for the log, and what stays behind.
 @Suite struct ProposalRequestTests {

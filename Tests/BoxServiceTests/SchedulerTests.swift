@@ -4,6 +4,7 @@ import Governance
 import Testing
 
 @testable import BoxService
+@testable import HostCalls
 
 /// When decisions are carried out, and when not.
 @Suite struct SchedulerTests {

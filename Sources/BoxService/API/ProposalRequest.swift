@@ -1,6 +1,7 @@
 import CanonicalJSON
 import Cryptography
 import Governance
+import HostCalls
 import HTTPServer
 
 /// The body of `POST /v1/proposals`, checked, with private members replaced by commitments.

@@ -12,6 +12,19 @@ public struct ExecutionOrder: Sendable {
   public let params: JSONObject
   /// The policy under which it was approved.
   public let policy: Policy
+  /// The settings of the community that `params.community` names; empty where it names none.
+  public let settings: CommunitySettings
+
+  package init(
+    proposal: SHA256Digest, statement: Statement, params: JSONObject, policy: Policy,
+    settings: CommunitySettings = CommunitySettings()
+  ) {
+    self.proposal = proposal
+    self.statement = statement
+    self.params = params
+    self.policy = policy
+    self.settings = settings
+  }
 }
 
 /// What came of an execution, as `execution.finished` records it.

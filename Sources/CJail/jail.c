@@ -1,0 +1,2 @@
+#include "CJail.h"
+int jail_version(void) { return 1; }

@@ -1,0 +1,2 @@
+#include "CQuickJS.h"
+int engine_version(void) { return 17; }

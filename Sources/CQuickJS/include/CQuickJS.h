@@ -1,0 +1,4 @@
+#ifndef SAFEBOX_ENGINE_H
+#define SAFEBOX_ENGINE_H
+int engine_version(void);
+#endif

@@ -1,0 +1,2 @@
+import CanonicalJSON
+import Cryptography

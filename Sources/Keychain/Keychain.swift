@@ -1,0 +1,6 @@
+import Cryptography
+
+/// The secrets of a box, by community.
+public final class Keychain: Sendable {
+  init() {}
+}

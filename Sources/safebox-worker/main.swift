@@ -1,0 +1,3 @@
+import JavaScript
+
+print("safebox-worker")
