@@ -68,7 +68,8 @@ let package = Package(
       "BoxService",
       [
         "CanonicalJSON", "Cryptography", "OpenClaims", "TransparencyLog", "Governance", "Receipts", "Storage",
-        "HTTPServer", "HTTPClient", "Witness", "Audit", "CLinux", "HostCalls", "JavaScript", "Keychain", "Runs", "Sandbox",
+        "HTTPServer", "HTTPClient", "Witness", "Audit", "CLinux", "HostCalls", "JavaScript", "Keychain", "Runs",
+        "Sandbox",
       ]),
     // The process in the jail: static, because there is nothing in there to load.
     .executableTarget(

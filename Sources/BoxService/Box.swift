@@ -1,9 +1,9 @@
 import CanonicalJSON
 import Cryptography
 import Governance
-import HostCalls
 import HTTPClient
 import HTTPServer
+import HostCalls
 import Receipts
 import Storage
 import Synchronization

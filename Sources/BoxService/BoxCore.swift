@@ -1,8 +1,8 @@
 import CanonicalJSON
 import Cryptography
 import Governance
-import HostCalls
 import HTTPServer
+import HostCalls
 import Storage
 import TransparencyLog
 

@@ -1,8 +1,8 @@
 import CanonicalJSON
 import Cryptography
 import Governance
-import HostCalls
 import HTTPServer
+import HostCalls
 
 /// The body of `POST /v1/proposals`, checked, with private members replaced by commitments.
 struct ProposalRequest: Sendable {

@@ -2,6 +2,7 @@ import BoxService
 import CanonicalJSON
 import Cryptography
 import Governance
+import HostCalls
 import Synchronization
 
 /// An action type without a world behind it: it notes what it is told and answers when the test lets it.

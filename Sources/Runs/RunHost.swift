@@ -1,0 +1,70 @@
+import CanonicalJSON
+import Cryptography
+import Governance
+import HostCalls
+
+/// What runs need of the box around them: the log, proposals and time.
+///
+/// Everything that records is durable when it returns: what a tool has been told cannot be forgotten.
+public protocol RunHost: Sendable {
+  /// Unix milliseconds.
+  var now: Int64 { get }
+
+  /// Appends `run.called` and returns its time: what the tool's clock shows from then on.
+  func record(_ called: RunCalled) async throws -> Int64
+
+  /// Appends `run.resumed`.
+  func record(_ resumed: RunResumed) async throws
+
+  /// Appends `run.finished`; the fold adds chain and execution hash.
+  func finish(run: SHA256Digest, fuel: Int64, outcome: RunOutcome) async throws -> RunEnd
+
+  /// Proposes an action in a run's name. Proposing again for the same call is the same proposal.
+  func propose(_ type: String, _ params: JSONObject, run: SHA256Digest, call: Int) async throws -> SHA256Digest
+
+  /// Waits until a proposal is over, for as long as it takes. Returns early, with nil, only when the task is cancelled or the box
+  /// stops.
+  func settlement(of proposal: SHA256Digest) async throws -> ProposalSettlement?
+
+  /// Withdraws what a run has proposed and nobody has begun to carry out.
+  func withdraw(_ proposal: SHA256Digest, run: SHA256Digest) async
+
+  /// The settings of a community as they are now.
+  func settings(of community: String) async throws -> CommunitySettings
+}
+
+/// How a run ended, as the log has it.
+public struct RunEnd: Sendable, Hashable {
+  public var at: Int64
+  public var execution: SHA256Digest
+
+  public init(at: Int64, execution: SHA256Digest) {
+    self.at = at
+    self.execution = execution
+  }
+}
+
+/// What became of a proposal.
+public struct ProposalSettlement: Sendable, Hashable {
+  /// `executed`, `failed`, `unknown`, `denied`, `objected`, `expired`, `withdrawn` or `stale`.
+  public var status: String
+  /// What the executor recorded, with what it committed to opened.
+  public var result: JSON
+
+  public init(status: String, result: JSON) {
+    self.status = status
+    self.result = result
+  }
+
+  /// What the tool's promise gets.
+  func answer(_ proposal: SHA256Digest) -> Result<JSON, HostCallError> {
+    let facts: JSONObject = [
+      "proposal": .string(proposal.hex), "status": .string(status), "result": result,
+    ]
+    switch status {
+    case "executed": return .success(.object(facts))
+    case "failed", "unknown": return .failure(HostCallError(status, "the action ended as \(status)", details: facts))
+    default: return .failure(HostCallError("denied", "the proposal is \(status)", details: facts))
+    }
+  }
+}

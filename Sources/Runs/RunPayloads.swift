@@ -1,0 +1,105 @@
+import CanonicalJSON
+import Cryptography
+import Governance
+import Storage
+
+/// What a run was given and said, in words: the log has only digests of it. Sealed in the blob store under the run's
+/// community, and erasable run by run; every proof goes on verifying.
+public struct RunPayloads: Sendable {
+  /// What a run began with.
+  public struct Beginning: Sendable, Hashable {
+    /// Hides every value of the run from whoever guesses at digests.
+    public var salt: [UInt8]
+    public var input: JSON
+
+    public init(salt: [UInt8], input: JSON) {
+      self.salt = salt
+      self.input = input
+    }
+  }
+
+  /// One delivered call.
+  public struct Call: Sendable, Hashable {
+    public var call: Int
+    public var method: String
+    public var arguments: JSON
+    public var result: JSON
+
+    public init(call: Int, method: String, arguments: JSON, result: JSON) {
+      self.call = call
+      self.method = method
+      self.arguments = arguments
+      self.result = result
+    }
+  }
+
+  /// Everything that is kept of one run.
+  public struct Contents: Sendable, Hashable {
+    public var beginning: Beginning?
+    /// Unordered; a crash may have left calls that were never delivered.
+    public var calls: [Call] = []
+    /// The result, or the text of the failure.
+    public var ending: JSON?
+  }
+
+  private let blobs: BlobStore
+
+  public init(blobs: BlobStore) { self.blobs = blobs }
+
+  /// The digest under which a value of a run stands in the log.
+  public static func digest(_ value: JSON, salt: [UInt8]) throws(FieldError) -> SHA256Digest {
+    try Opening(value: value, salt: salt).commitment.digest
+  }
+
+  public func keep(_ beginning: Beginning, of run: SHA256Digest, community: String) throws {
+    try put(["salt": .string(Hex.encode(beginning.salt)), "input": beginning.input], run, community)
+  }
+
+  public func keep(_ call: Call, of run: SHA256Digest, community: String) throws {
+    try put(
+      [
+        "call": .integer(Int64(call.call)), "method": .string(call.method), "arguments": call.arguments,
+        "result": call.result,
+      ], run, community)
+  }
+
+  public func keep(ending: JSON, of run: SHA256Digest, community: String) throws {
+    try put(["ending": ending], run, community)
+  }
+
+  public func contents(of run: SHA256Digest, community: String) throws -> Contents {
+    let name = Self.name(run, community)
+    var contents = Contents()
+    for (id, _) in try blobs.list(community: name) {
+      let bytes = try blobs.get(id, community: name)
+      let json = try JSON(parsing: bytes, limits: JSONLimits(maxBytes: BlobStore.maximumBytes))
+      if let ending = json["ending"] {
+        contents.ending = ending
+      } else if let number = json["call"]?.integer {
+        contents.calls.append(
+          Call(
+            call: Int(number), method: json["method"]?.string ?? "", arguments: json["arguments"] ?? .null,
+            result: json["result"] ?? .null))
+      } else if let salt = json["salt"]?.string.flatMap(Hex.decode), let input = json["input"] {
+        contents.beginning = Beginning(salt: salt, input: input)
+      }
+    }
+    return contents
+  }
+
+  /// Erases what is kept of a run. Says whether there was anything.
+  @discardableResult
+  public func erase(_ run: SHA256Digest, community: String) throws -> Bool {
+    try blobs.eraseAll(community: Self.name(run, community)) > 0
+  }
+
+  private func put(_ object: JSONObject, _ run: SHA256Digest, _ community: String) throws {
+    _ = try blobs.put(JSON.object(object).canonicalBytes(), community: Self.name(run, community))
+  }
+
+  private static func name(_ run: SHA256Digest, _ community: String) -> String {
+    // A community's name has at most 64 bytes, so that the whole stays within what the store takes; the digest is cut to
+    // 112 bits, and what it names is checked by salted digests anyway.
+    "run/\(community)/\(run.hex.prefix(28))"
+  }
+}
