@@ -1,0 +1,17 @@
+extension HostCallTable {
+  /// Every family that this box has. One line each.
+  public static func standard(_ services: HostServices) -> HostCallTable {
+    HostCallTable([
+      ActionCall()
+    ])
+  }
+}
+
+extension HostServices {
+  /// The executors of the actions that those families propose. One line each.
+  public var executors: [any ActionExecutor] {
+    [
+      HTTPRequestExecutor(client: client, salt: salt)
+    ]
+  }
+}
