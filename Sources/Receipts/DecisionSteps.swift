@@ -81,8 +81,11 @@ extension Verification {
     switch (opened.body.proposer, opened.body.claim) {
     case (.client(let name), nil):
       return .notProved("That the client \(name) asked is the box's word: clients do not sign.")
-    case (.client(let name), .some):
-      throw CheckFailure("proposer.superfluous", expected: "no claim of the client \(name)", actual: "one")
+    case (.run(let id), nil):
+      return .notProved("That the run \(id) asked is the box's word: runs do not sign.")
+    case (.client, .some), (.run, .some):
+      throw CheckFailure(
+        "proposer.superfluous", expected: "no claim of \(opened.body.proposer.text)", actual: "one")
     case (.signer(let name), nil):
       throw CheckFailure("proposer.missing", expected: "the claim of \(name)", actual: "none")
     case (.signer(let name), .some(let json)):

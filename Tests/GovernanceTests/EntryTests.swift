@@ -92,6 +92,10 @@ import Testing
         case .proposalWithdrawn: try ProposalVote(verdict: .withdraw, body: body).body
         case .executionStarted: try ExecutionStarted(body: body).body
         case .executionFinished: try ExecutionFinished(body: body).body
+        case .runStarted: try RunStarted(body: body).body
+        case .runResumed: try RunResumed(body: body).body
+        case .runCalled: try RunCalled(body: body).body
+        case .runFinished: try RunFinished(body: body).body
         }
       }
       #expect(try read(entry.body) == entry.body)

@@ -108,7 +108,7 @@ public struct PolicySimulation {
 
   private mutating func note(_ entry: Entry, _ id: SHA256Digest, index: UInt64, denied: SimulatedOutcome?) {
     switch entry.kind {
-    case .boxCreated, .executionFinished: return
+    case .boxCreated, .executionFinished, .runStarted, .runResumed, .runCalled, .runFinished: return
     case .proposalOpened: open(entry, index, denied: denied)
     case .proposalApproved, .proposalObjected:
       guard trials[id] != nil else { return }

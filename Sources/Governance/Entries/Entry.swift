@@ -9,6 +9,10 @@ public enum EntryKind: String, Sendable, Hashable, CaseIterable {
   case proposalWithdrawn = "proposal.withdrawn"
   case executionStarted = "execution.started"
   case executionFinished = "execution.finished"
+  case runStarted = "run.started"
+  case runResumed = "run.resumed"
+  case runCalled = "run.called"
+  case runFinished = "run.finished"
 
   /// The greatest length of an entry of this kind in bytes. Entries that may carry a constitution reach to what an entry
   /// bundle of tlog-tiles can hold.

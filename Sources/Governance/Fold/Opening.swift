@@ -103,8 +103,8 @@ extension BoxState {
     _ body: ProposalOpened, _ constitution: Constitution, at now: Int64
   ) throws(ClaimFault) {
     switch (body.proposer, body.claim) {
-    case (.client, nil): return
-    case (.client, .some): throw .superfluous(proposer: body.proposer.text)
+    case (.client, nil), (.run, nil): return
+    case (.client, .some), (.run, .some): throw .superfluous(proposer: body.proposer.text)
     case (.signer, nil): throw .missing(proposer: body.proposer.text)
     case (.signer(let name), .some(let json)):
       let claim = try VoteClaim(json, .propose, of: body.statement, by: name, at: now)

@@ -61,6 +61,9 @@ extension BoxState {
       return try checkWithdrawn(Self.vote(entry, .withdraw), constitution, at: now)
     case .executionStarted: return try checkStarted(Self.read(entry, ExecutionStarted.init(body:)), at: now)
     case .executionFinished: return try checkFinished(Self.read(entry, ExecutionFinished.init(body:)), at: now)
+    case .runStarted, .runResumed, .runCalled, .runFinished:
+      throw .body(
+        entry.kind, FieldError(field: "kind", expected: "an entry about a proposal", actual: entry.kind.rawValue))
     }
   }
 

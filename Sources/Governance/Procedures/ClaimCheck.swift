@@ -45,7 +45,7 @@ extension ClaimFault: CustomStringConvertible {
     switch self {
     case .malformed(let why): "the claim cannot be read: \(why)"
     case .missing(let proposer): "\(proposer) proposes without the claim that proves it"
-    case .superfluous(let proposer): "\(proposer) is a client, whose proposals carry no claim"
+    case .superfluous(let proposer): "\(proposer) is no signer, and its proposals carry no claim"
     case .issuer(let expected, let actual): "the claim is by \(actual), not by \(expected)"
     case .subject(let expected, let actual): "the claim is about \(actual), not about \(expected)"
     case .statement(let field, let expected, let actual): "the claim's \(field) is \(actual), not \(expected)"

@@ -42,6 +42,14 @@ public struct ToolManifest: Sendable, Hashable {
     public static let secondsRange: ClosedRange<Int64> = 1...300
 
     public init() {}
+
+    /// All of them, written out.
+    public var json: JSON {
+      [
+        "fuel": .integer(fuel), "memory": .integer(memory), "stack": .integer(stack), "calls": .integer(calls),
+        "seconds": .integer(seconds),
+      ]
+    }
   }
 
   /// At most so many calls of a method in any such period, by all runs of this tool in one community.
@@ -171,6 +179,10 @@ public struct ToolManifest: Sendable, Hashable {
       isolation = IsolationDemand(
         backend: backend, isFullRequired: try object.optionalBool("full", default: false))
       try object.finish()
+      guard backend != "inprocess" || !isolation.isFullRequired else {
+        throw FieldError(
+          field: object.pathOf("full"), expected: "false where there is no boundary", actual: "true")
+      }
     }
     try reader.finish()
   }
@@ -180,10 +192,7 @@ public struct ToolManifest: Sendable, Hashable {
     var object: JSONObject = [
       "name": .string(name), "version": .string(version), "description": .string(description),
       "source": .string(source.hex), "uses": .array(uses.map(\.json)), "secrets": .array(secrets.map(JSON.string)),
-      "limits": [
-        "fuel": .integer(limits.fuel), "memory": .integer(limits.memory), "stack": .integer(limits.stack),
-        "calls": .integer(limits.calls), "seconds": .integer(limits.seconds),
-      ],
+      "limits": limits.json,
       "rates": .array(
         rates.map {
           ["method": .string($0.method), "count": .integer($0.count), "period": .integer($0.period)]
