@@ -1,2 +1,0 @@
-import CanonicalJSON
-import Cryptography
