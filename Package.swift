@@ -74,7 +74,7 @@ let package = Package(
     // The process in the jail: static, because there is nothing in there to load.
     .executableTarget(
       name: "safebox-worker",
-      dependencies: ["JavaScript"],
+      dependencies: ["CJail", "JavaScript"],
       swiftSettings: strict + [.unsafeFlags(["-static-executable"])],
       linkerSettings: [.unsafeFlags(["-static-executable"])]),
     .executableTarget(

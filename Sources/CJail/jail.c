@@ -1,2 +1,0 @@
-#include "CJail.h"
-int jail_version(void) { return 1; }
