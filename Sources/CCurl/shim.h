@@ -38,6 +38,11 @@ static inline CURLcode safebox_curl_set_write_callback(CURL *easy, safebox_curl_
   return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_WRITEDATA, context);
 }
 
+static inline CURLcode safebox_curl_set_read_callback(CURL *easy, safebox_curl_bytes_callback callback, void *context) {
+  CURLcode code = curl_easy_setopt(easy, CURLOPT_READFUNCTION, callback);
+  return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_READDATA, context);
+}
+
 static inline CURLcode safebox_curl_set_header_callback(CURL *easy, safebox_curl_bytes_callback callback, void *context) {
   CURLcode code = curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, callback);
   return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_HEADERDATA, context);

@@ -14,22 +14,31 @@ enum EgressGuard {
     guard url.scheme == .https || policy.permitsPlainHTTP else {
       throw HTTPClientErrorKind(.plainHTTPRefused(url.authority))
     }
-    if let literal = url.literal {
-      try check([literal], url, policy)
+    return try await addresses(
+      of: url.host, literal: url.literal, port: url.port, policy: policy, resolver: resolver, deadline: deadline)
+  }
+
+  /// The same for any host and port.
+  static func addresses(
+    of host: String, literal: IPAddress?, port: UInt16, policy: EgressPolicy, resolver: any NameResolver,
+    deadline: ContinuousClock.Instant
+  ) async throws(HTTPClientErrorKind) -> [IPAddress] {
+    if let literal {
+      try check([literal], host, port, policy)
       return []
     }
-    let answers = try await lookUp(url.host, resolver, deadline)
-    try check(answers, url, policy)
+    let answers = try await lookUp(host, resolver, deadline)
+    try check(answers, host, port, policy)
     return Array(answers.prefix(maxAddresses))
   }
 
   private static let maxAddresses = 16
 
   private static func check(
-    _ addresses: [IPAddress], _ url: HTTPURL, _ policy: EgressPolicy
+    _ addresses: [IPAddress], _ host: String, _ port: UInt16, _ policy: EgressPolicy
   ) throws(HTTPClientErrorKind) {
     for address in addresses {
-      if let refusal = policy.refusal(of: address, host: url.host, port: url.port) {
+      if let refusal = policy.refusal(of: address, host: host, port: port) {
         throw HTTPClientErrorKind(.addressRefused(refusal))
       }
     }

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Sends HTTP requests to where a policy permits. libcurl does the protocol on one thread per policy in use; every
+/// Sends HTTP requests and mail to where a policy permits. libcurl does the protocol on one thread per policy in use; every
 /// decision about where to connect is taken here.
 public final class HTTPClient: Sendable {
   public struct Configuration: Sendable {
@@ -45,7 +45,7 @@ public final class HTTPClient: Sendable {
   /// Policies with open connections; beyond this the one idle longest loses its.
   static let maxPools = 32
 
-  private let configuration: Configuration
+  let configuration: Configuration
   private let state = Mutex(State())
 
   public init(_ configuration: Configuration = Configuration()) {
@@ -53,6 +53,8 @@ public final class HTTPClient: Sendable {
   }
 
   deinit { shutDown() }
+
+  var isStopped: Bool { state.withLock { $0.isStopped } }
 
   /// Takes no more requests and closes idle connections; running requests finish.
   public func shutDown() {
@@ -136,7 +138,12 @@ public final class HTTPClient: Sendable {
       let ticket = TransferEngine.Ticket()
       let result: Result<HTTPClientResponse, HTTPClientError>? = await withTaskCancellationHandler {
         await withCheckedContinuation { continuation in
-          let isTaken = engine.start(job, ticket: ticket) { continuation.resume(returning: $0) }
+          let isTaken = engine.start(
+            TransferOrder { easy in
+              Transfer(easy: easy, job: job) { continuation.resume(returning: $0) }
+            } refuse: { kind in
+              continuation.resume(returning: .failure(HTTPClientError(kind, mayHaveBeenSent: false)))
+            }, ticket: ticket)
           if !isTaken { continuation.resume(returning: nil) }
         }
       } onCancel: {

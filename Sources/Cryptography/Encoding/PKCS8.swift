@@ -1,6 +1,6 @@
 internal import COpenSSL
 
-/// Unencrypted private keys as PKCS#8 (RFC 5958): P-256 (RFC 5915) and Ed25519 (RFC 8410).
+/// Unencrypted private keys as PKCS#8 (RFC 5958): P-256 (RFC 5915), Ed25519 (RFC 8410), and reading RSA (RFC 8017).
 enum PKCS8 {
   private static let p256Prefix: [UInt8] = [
     0x30, 0x81, 0x87, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01, 0x06, 0x08,
@@ -60,6 +60,14 @@ enum PKCS8 {
         throw LibraryErrors.clear(.malformed("PKCS#8", reason: "no private key"))
       }
     }
+  }
+
+  static func rsa(_ bytes: [UInt8]) throws(CryptographyError) -> LibraryKey {
+    let key = try decode(bytes)
+    guard EVP_PKEY_get_base_id(key.pointer) == EVP_PKEY_RSA else {
+      throw .unsupportedKey(expected: "RSA", actual: typeName(key))
+    }
+    return key
   }
 
   private static func decode(_ bytes: [UInt8]) throws(CryptographyError) -> LibraryKey {

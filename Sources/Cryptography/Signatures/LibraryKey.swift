@@ -30,15 +30,17 @@ final class LibraryKey: @unchecked Sendable {
     return result == 1 || LibraryErrors.clear(false)
   }
 
-  /// The DER signature of a digest.
-  func sign(_ digest: UnsafeRawBufferPointer) throws(CryptographyError) -> [UInt8] {
+  /// The signature of a digest, of at most `capacity` bytes: DER where the algorithm is ECDSA.
+  func sign(
+    _ digest: UnsafeRawBufferPointer, capacity: Int = 160, configure: (OpaquePointer) -> Bool = { _ in true }
+  ) throws(CryptographyError) -> [UInt8] {
     guard let context = EVP_PKEY_CTX_new_from_pkey(nil, pointer, nil) else {
       throw .libraryFailure("signature context")
     }
     defer { EVP_PKEY_CTX_free(context) }
-    var signature = [UInt8](repeating: 0, count: 160)
+    var signature = [UInt8](repeating: 0, count: capacity)
     var count = signature.count
-    guard EVP_PKEY_sign_init(context) == 1,
+    guard EVP_PKEY_sign_init(context) == 1, configure(context),
       EVP_PKEY_sign(
         context, &signature, &count, digest.baseAddress?.assumingMemoryBound(to: UInt8.self), digest.count) == 1
     else { throw LibraryErrors.clear(.libraryFailure("signing")) }

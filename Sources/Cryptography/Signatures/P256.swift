@@ -50,6 +50,12 @@ public enum P256 {
       }
     }
 
+    func withLibraryKey<Result, Failure: Error>(
+      _ body: (LibraryKey) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+      try body(key)
+    }
+
     public static func == (left: PublicKey, right: PublicKey) -> Bool { left.x963 == right.x963 }
     public func hash(into hasher: inout Hasher) { hasher.combine(x963) }
   }

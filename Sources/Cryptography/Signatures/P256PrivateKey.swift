@@ -61,6 +61,12 @@ extension P256 {
       try self.init(pkcs8DER: PEM.decode(text, label: "PRIVATE KEY"))
     }
 
+    func withLibraryKey<Result, Failure: Error>(
+      _ body: (LibraryKey) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+      try body(key)
+    }
+
     /// The 32 big-endian bytes of the number.
     public var rawScalar: SecretBytes { scalar }
 

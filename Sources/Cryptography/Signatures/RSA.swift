@@ -1,6 +1,6 @@
 internal import COpenSSL
 
-/// Checking RSA signatures (RFC 8017): attestation roots and the tokens of other people's services.
+/// RSA signatures (RFC 8017): attestation roots, and the tokens of other people's services.
 public enum RSA {
   /// A modulus of 2048 to 8192 bits and an odd exponent of 65537 to 2^32 - 1.
   ///

@@ -16,7 +16,7 @@ struct TransferJob: Sendable {
 }
 
 /// The running exchange. Used on the engine's thread only; libcurl's callbacks find it through their context pointer.
-final class Transfer {
+final class Transfer: RunningTransfer {
   typealias Completion = @Sendable (Result<HTTPClientResponse, HTTPClientError>) -> Void
 
   let easy: UnsafeMutableRawPointer
@@ -28,21 +28,14 @@ final class Transfer {
   private var isBodyDropped = false
   // What one of our callbacks objected to; libcurl only knows that a callback failed.
   private var objection: HTTPClientError.Kind?
-  private let errorText: UnsafeMutablePointer<CChar>
-  private var lists: [UnsafeMutablePointer<curl_slist>] = []
+  private let errorText = TransferErrorText()
+  private let lists = OptionLists()
 
   init(easy: UnsafeMutableRawPointer, job: TransferJob, complete: @escaping Completion) {
     self.easy = easy
     self.job = job
     self.complete = complete
     head = ResponseHead(limit: job.configuration.maxResponseHeaderBytes)
-    errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
-    errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
-  }
-
-  deinit {
-    for list in lists { curl_slist_free_all(list) }
-    errorText.deallocate()
   }
 
   /// Puts every option on the handle. What is not set here stays at libcurl's default, so the dangerous defaults are
@@ -53,7 +46,7 @@ final class Transfer {
     let configuration = job.configuration
     let context = Unmanaged.passUnretained(self).toOpaque()
     var options = OptionWriter(easy)
-    options.set(safebox_curl_set_error_buffer(easy, errorText))
+    options.set(safebox_curl_set_error_buffer(easy, errorText.buffer))
     options.long(CURLOPT_NOSIGNAL, 1)
 
     options.string(CURLOPT_URL, job.url.description)
@@ -88,7 +81,7 @@ final class Transfer {
     if let path = job.request.unixSocketPath {
       options.string(CURLOPT_UNIX_SOCKET_PATH, path)
     } else if !job.addresses.isEmpty {
-      options.list(CURLOPT_RESOLVE, keep([pin]))
+      options.list(CURLOPT_RESOLVE, lists.keep([Self.pin(host: job.url.host, port: job.url.port, addresses: job.addresses)]))
     }
     configureMessage(&options)
     guard options.result == CURLE_OK else {
@@ -115,27 +108,16 @@ final class Transfer {
     for name in ["Accept", "Content-Type", "Expect"] where !request.headers.contains(where: { $0.isNamed(name) }) {
       lines.append("\(name):")
     }
-    options.list(CURLOPT_HTTPHEADER, keep(lines))
+    options.list(CURLOPT_HTTPHEADER, lists.keep(lines))
     if !request.headers.contains(where: { $0.isNamed("User-Agent") }) {
       options.string(CURLOPT_USERAGENT, job.configuration.userAgent)
     }
   }
 
   // "+" gives the entry the ordinary life time in libcurl's cache instead of an endless one.
-  private var pin: String {
-    let addresses = job.addresses.map { $0.isIPv4 ? $0.description : "[\($0)]" }.joined(separator: ",")
-    return "+\(job.url.host):\(job.url.port):\(addresses)"
-  }
-
-  // libcurl reads lists while the transfer runs.
-  private func keep(_ lines: [String]) -> UnsafeMutablePointer<curl_slist>? {
-    var list: UnsafeMutablePointer<curl_slist>?
-    for line in lines {
-      guard let longer = curl_slist_append(list, line) else { break }
-      list = longer
-    }
-    if let list { lists.append(list) }
-    return list
+  static func pin(host: String, port: UInt16, addresses: [IPAddress]) -> String {
+    let addresses = addresses.map { $0.isIPv4 ? $0.description : "[\($0)]" }.joined(separator: ",")
+    return "+\(host):\(port):\(addresses)"
   }
 
   // MARK: Callbacks
@@ -157,29 +139,21 @@ final class Transfer {
     return transfer.openSocket(address)
   }
 
-  // The last gate: whatever name, cache or option led here, this is the address that would be connected to.
   private func openSocket(_ place: UnsafeMutablePointer<curl_sockaddr>) -> curl_socket_t {
     if place.pointee.family == AF_UNIX {
       guard let path = job.request.unixSocketPath, job.policy.unixSockets.contains(path) else {
         objection = .unixSocketRefused(job.request.unixSocketPath ?? "")
         return safebox_curl_socket_refused()
       }
-    } else {
-      guard let offset = MemoryLayout<curl_sockaddr>.offset(of: \.addr) else { return safebox_curl_socket_refused() }
-      // The address is longer than the field that holds its beginning.
-      let bytes = UnsafeRawBufferPointer(
-        start: UnsafeRawPointer(place) + offset,
-        count: min(Int(place.pointee.addrlen), MemoryLayout<sockaddr_storage>.size))
-      guard job.request.unixSocketPath == nil, let address = IPAddress(socketAddress: bytes) else {
-        return safebox_curl_socket_refused()
-      }
-      if let refusal = job.policy.refusal(of: address, host: job.url.host, port: job.url.port) {
-        objection = .addressRefused(refusal)
-        return safebox_curl_socket_refused()
-      }
+      return SocketGate.socket(of: place)
     }
-    return socket(
-      place.pointee.family, place.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue), place.pointee.protocol)
+    guard job.request.unixSocketPath == nil else { return safebox_curl_socket_refused() }
+    switch SocketGate.open(place, host: job.url.host, port: job.url.port, policy: job.policy) {
+    case .success(let socket): return socket
+    case .failure(let refusal):
+      objection = refusal.kind
+      return safebox_curl_socket_refused()
+    }
   }
 
   private func accept(header line: UnsafeRawBufferPointer) -> Int {
@@ -245,7 +219,11 @@ final class Transfer {
             status: head.status, headers: head.headers, body: body, finalURL: job.url.description,
             remoteAddress: remoteAddress)))
     } else {
-      fail(objection ?? TransferFailure.kind(of: code, text: String(cString: errorText), job: job, wasSent: wasSent))
+      fail(
+        objection
+          ?? TransferFailure.kind(
+            of: code, text: errorText.text, place: job.request.unixSocketPath ?? job.url.authority, host: job.url.host,
+            wasSent: wasSent))
     }
   }
 

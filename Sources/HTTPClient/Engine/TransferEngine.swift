@@ -9,7 +9,7 @@ final class TransferEngine: Sendable {
   }
 
   private enum Command: Sendable {
-    case start(TransferJob, Ticket, Transfer.Completion)
+    case start(TransferOrder, Ticket)
     case cancel(Ticket)
   }
 
@@ -41,12 +41,12 @@ final class TransferEngine: Sendable {
     }
   }
 
-  /// False if the engine takes no more jobs; then nothing happens. Otherwise `complete` is called exactly once, on the
-  /// engine's thread.
-  func start(_ job: TransferJob, ticket: Ticket, complete: @escaping Transfer.Completion) -> Bool {
+  /// False if the engine takes no more jobs; then nothing happens. Otherwise the transfer that it
+  /// begins, or its `refuse`, reports exactly once, on the engine's thread.
+  func start(_ order: TransferOrder, ticket: Ticket) -> Bool {
     state.withLock { state in
       guard !state.isRetired else { return false }
-      state.commands.append(.start(job, ticket, complete))
+      state.commands.append(.start(order, ticket))
       state.isBusy = true
       curl_multi_wakeup(multi)
       return true
@@ -78,7 +78,7 @@ final class TransferEngine: Sendable {
   // MARK: The thread
 
   private struct Running {
-    var transfers: [UnsafeMutableRawPointer: Transfer] = [:]
+    var transfers: [UnsafeMutableRawPointer: any RunningTransfer] = [:]
     var handles: [ObjectIdentifier: (ticket: Ticket, easy: UnsafeMutableRawPointer)] = [:]
     var tickets: [UnsafeMutableRawPointer: ObjectIdentifier] = [:]
     /// Handles to use again: making one costs more than a small request.
@@ -118,7 +118,7 @@ final class TransferEngine: Sendable {
 
   private func perform(_ command: Command, _ running: inout Running) {
     switch command {
-    case .start(let job, let ticket, let complete): begin(job, ticket, complete, &running)
+    case .start(let order, let ticket): begin(order, ticket, &running)
     case .cancel(let ticket):
       guard let easy = running.handles[ObjectIdentifier(ticket)]?.easy, let transfer = running.transfers[easy] else {
         return
@@ -128,20 +128,14 @@ final class TransferEngine: Sendable {
     }
   }
 
-  private func begin(
-    _ job: TransferJob, _ ticket: Ticket, _ complete: @escaping Transfer.Completion, _ running: inout Running
-  ) {
-    guard !ticket.isCancelled.load(ordering: .sequentiallyConsistent) else {
-      return complete(.failure(HTTPClientError(.cancelled, mayHaveBeenSent: false)))
-    }
-    guard let easy = running.spare.popLast() ?? curl_easy_init() else {
-      return complete(.failure(HTTPClientError(.library("out of memory"), mayHaveBeenSent: false)))
-    }
-    let transfer = Transfer(easy: easy, job: job, complete: complete)
+  private func begin(_ order: TransferOrder, _ ticket: Ticket, _ running: inout Running) {
+    guard !ticket.isCancelled.load(ordering: .sequentiallyConsistent) else { return order.refuse(.cancelled) }
+    guard let easy = running.spare.popLast() ?? curl_easy_init() else { return order.refuse(.library("out of memory")) }
+    let transfer = order.begin(easy)
     do {
       try transfer.configure()
     } catch {
-      complete(.failure(HTTPClientError(error.kind, mayHaveBeenSent: false)))
+      transfer.fail(error.kind)
       return recycle(easy, &running)
     }
     running.transfers[easy] = transfer
