@@ -10,14 +10,29 @@ public protocol RunHost: Sendable {
   /// Unix milliseconds.
   var now: Int64 { get }
 
+  /// Appends `run.started` and returns its time: the beginning of the tool's time.
+  func record(_ started: RunStarted) async throws -> Int64
+
+  /// Whether the log has begun a run of this id.
+  func isKnown(run: SHA256Digest) async throws -> Bool
+
+  /// How a run ended; nil when it has not.
+  func ending(of run: SHA256Digest) async throws -> RunEnding?
+
+  /// 32 secret bytes that belong to the id, the same ones at every call.
+  func secret(of run: SHA256Digest) async throws -> [UInt8]
+
+  /// The manifest of a registered tool version, retired or not.
+  func manifest(of tool: SHA256Digest) async throws -> ToolManifest?
+
   /// Appends `run.called` and returns its time: what the tool's clock shows from then on.
   func record(_ called: RunCalled) async throws -> Int64
 
   /// Appends `run.resumed`.
   func record(_ resumed: RunResumed) async throws
 
-  /// Appends `run.finished`; the fold adds chain and execution hash.
-  func finish(run: SHA256Digest, fuel: Int64, outcome: RunOutcome) async throws -> RunEnd
+  /// Appends `run.finished`, to which the fold adds chain and execution hash, and returns its time.
+  func finish(run: SHA256Digest, fuel: Int64, outcome: RunOutcome) async throws -> Int64
 
   /// Proposes an action in a run's name. Proposing again for the same call is the same proposal.
   func propose(_ type: String, _ params: JSONObject, run: SHA256Digest, call: Int) async throws -> SHA256Digest
@@ -29,19 +44,12 @@ public protocol RunHost: Sendable {
   /// Withdraws what a run has proposed and nobody has begun to carry out.
   func withdraw(_ proposal: SHA256Digest, run: SHA256Digest) async
 
+  /// The tool version that `NAME` (the newest registered), `NAME@VERSION` or a digest names; nil where there is none that may
+  /// be started.
+  func tool(named text: String) async throws -> SHA256Digest?
+
   /// The settings of a community as they are now.
   func settings(of community: String) async throws -> CommunitySettings
-}
-
-/// How a run ended, as the log has it.
-public struct RunEnd: Sendable, Hashable {
-  public var at: Int64
-  public var execution: SHA256Digest
-
-  public init(at: Int64, execution: SHA256Digest) {
-    self.at = at
-    self.execution = execution
-  }
 }
 
 /// What became of a proposal.

@@ -1,0 +1,184 @@
+import CanonicalJSON
+import Cryptography
+import Governance
+import HostCalls
+
+/// One host call, from its arguments to its answer. Whatever it does may be done again after a crash: a look changes
+/// nothing, and a proposal, a task and a timer are found again under the name of run and call.
+struct CallWork: Sendable {
+  let identity: RunIdentity
+  let call: Int
+  let method: String
+  let arguments: JSON
+  /// The tool's clock when it made the call (Unix milliseconds): timers count from it, also after a restart.
+  let calledAt: Int64
+  let services: RunServices
+  let events: RunEvents
+
+  /// - Parameter waits: told when the call begins, and when it ends, to wait for what may take days.
+  func perform(_ waits: @Sendable (CallWait?) async -> Void) async -> CallAnswer {
+    do {
+      switch method {
+      case WorkflowMethods.sleep.name: return try await sleep(waits)
+      case WorkflowMethods.run.name: return try await task(waits)
+      default: return try await hostCall(waits)
+      }
+    } catch let error as HostCallError {
+      return CallAnswer(.failure(error))
+    } catch let error as FieldError {
+      return CallAnswer(.failure(HostCallError(error)))
+    } catch is CancellationError {
+      return CallAnswer(.failure(HostCallError("cancelled", "the run was cancelled")))
+    } catch {
+      services.report("run \(identity.id), call \(call) of \(method): \(error)")
+      return CallAnswer(.failure(HostCallError("failed", "the box could not carry out the call")))
+    }
+  }
+
+  private func hostCall(_ waits: @Sendable (CallWait?) async -> Void) async throws -> CallAnswer {
+    guard let family = services.calls.family(of: method) else {
+      throw HostCallError("not_granted", "there is no method \(method)")
+    }
+    let settings = try await services.host.settings(of: identity.started.community)
+    let events = events
+    let number = call
+    let context = HostCallContext(
+      run: identity.id.hex, call: call, tool: identity.manifest, community: identity.started.community,
+      settings: settings, now: services.host.now,
+      progress: { events.say("progress", ["call": .integer(Int64(number)), "progress": $0]) })
+    let plan = try family.plan(method, arguments: arguments, in: context)
+    let pass = try admit(plan, settings: settings)
+    defer { services.usage.leave(pass) }
+    switch plan.step {
+    case .observe(let look):
+      say("observe", plan)
+      return CallAnswer(await look())
+    case .change(let type, let params):
+      say("change", plan)
+      let proposal = try await services.host.propose(type, params, run: identity.id, call: call)
+      await waits(CallWait(call: call, method: method, reason: .proposal(proposal)))
+      guard let settlement = try await services.host.settlement(of: proposal) else { throw CancellationError() }
+      await waits(nil)
+      return CallAnswer(settlement.answer(proposal), proposal: proposal)
+    }
+  }
+
+  /// Holds the plan against manifest, rates and budgets, and keeps room for what it may spend.
+  private func admit(_ plan: HostCallPlan, settings: CommunitySettings) throws -> UsageBook.Pass {
+    try services.usage.admit(
+      plan, method: method, tool: identity.manifest, community: identity.started.community, settings: settings,
+      now: services.host.now)
+  }
+
+  private func say(_ effect: String, _ plan: HostCallPlan) {
+    events.say(
+      "call",
+      [
+        "call": .integer(Int64(call)), "method": .string(method), "effect": .string(effect),
+        "facts": .array(
+          plan.facts.prefix(8).map { facts in
+            var object: JSONObject = [:]
+            for (name, value) in facts { object[name] = .string(value) }
+            return .object(object)
+          }),
+      ])
+  }
+
+  private func sleep(_ waits: @Sendable (CallWait?) async -> Void) async throws -> CallAnswer {
+    let arguments = try SleepArguments(arguments)
+    try grant([:])
+    let until = calledAt + arguments.milliseconds
+    let left = until - services.host.now
+    if left > 0 {
+      await waits(CallWait(call: call, method: method, reason: .time(until)))
+      try await Task.sleep(for: .milliseconds(left))
+      await waits(nil)
+    }
+    return CallAnswer(.success(.null))
+  }
+
+  private func task(_ waits: @Sendable (CallWait?) async -> Void) async throws -> CallAnswer {
+    let arguments = try TaskArguments(arguments)
+    let name = String(arguments.tool.prefix { $0 != "@" })
+    try grant(["tools": name])
+    events.say(
+      "call",
+      [
+        "call": .integer(Int64(call)), "method": .string(method), "effect": "task",
+        "facts": [["tools": .string(arguments.tool)]],
+      ])
+    let deadline = arguments.timeout.map { calledAt + $0 }
+    var notBefore = calledAt
+    var last: (child: SHA256Digest, kind: String, message: String)?
+    for attempt in 0...arguments.retries {
+      notBefore += arguments.delay(before: attempt)
+      try await pause(until: min(notBefore, deadline ?? .max), waits)
+      if let deadline, services.host.now >= deadline { break }
+      let child = try await services.tasks.start(
+        child: RunRequest(
+          id: Self.child(of: identity.id, call: call, attempt: attempt), tool: try await tool(arguments.tool),
+          input: arguments.input, community: identity.started.community, client: "run:\(identity.id.hex)",
+          parent: identity.id))
+      await waits(CallWait(call: call, method: method, reason: .run(child)))
+      guard let ending = try await ending(of: child, deadline: deadline) else {
+        await services.tasks.cancel(child)
+        return CallAnswer(
+          .failure(HostCallError("timeout", "the task did not end in time", details: ["run": .string(child.hex)])),
+          child: child)
+      }
+      await waits(nil)
+      switch ending.outcome {
+      case .result(let value): return CallAnswer(.success(value), child: child)
+      case .failure(let kind, let message):
+        last = (child, kind, message)
+        notBefore = ending.at
+      }
+    }
+    guard let last else { throw HostCallError("timeout", "the time for the task ran out before it was started") }
+    // The dead letter: it stays in the list of runs as failed, and the workflow decides what to do.
+    throw HostCallError(
+      "task_failed", "the task failed \(arguments.retries + 1) times; the last time: \(last.kind): \(last.message)",
+      details: [
+        "run": .string(last.child.hex), "kind": .string(last.kind), "attempts": .integer(arguments.retries + 1),
+      ])
+  }
+
+  private func pause(until time: Int64, _ waits: @Sendable (CallWait?) async -> Void) async throws {
+    let left = time - services.host.now
+    guard left > 0 else { return }
+    await waits(CallWait(call: call, method: method, reason: .time(time)))
+    try await Task.sleep(for: .milliseconds(left))
+  }
+
+  private func ending(of child: SHA256Digest, deadline: Int64?) async throws -> RunEnding? {
+    guard let deadline else { return try await services.tasks.ending(of: child) }
+    let left = max(0, deadline - services.host.now)
+    return try await withThrowingTaskGroup(of: RunEnding?.self) { group in
+      group.addTask { try await services.tasks.ending(of: child) }
+      group.addTask {
+        try await Task.sleep(for: .milliseconds(left))
+        return nil
+      }
+      defer { group.cancelAll() }
+      return try await group.next() ?? nil
+    }
+  }
+
+  private func tool(_ text: String) async throws -> SHA256Digest {
+    guard let digest = try await services.host.tool(named: text) else {
+      throw HostCallError("not_found", "no tool \(JSON.string(text).summary) is registered")
+    }
+    return digest
+  }
+
+  private func grant(_ facts: [String: String]) throws(HostCallError) {
+    guard identity.manifest.permits(method, facts: facts) else {
+      throw HostCallError("not_granted", "the manifest of \(identity.manifest.name) does not grant \(method)")
+    }
+  }
+
+  /// The name of a task's attempt: made from what asked for it, so that asking again is the same run.
+  static func child(of run: SHA256Digest, call: Int, attempt: Int64) -> SHA256Digest {
+    .of(["parent": .string(run.hex), "call": .integer(Int64(call)), "attempt": .integer(attempt)])
+  }
+}

@@ -1,0 +1,86 @@
+import CanonicalJSON
+import Cryptography
+import Governance
+import JavaScript
+
+/// Everything that fixes a run but the answers of the host.
+public struct RunIdentity: Sendable {
+  public var started: RunStarted
+  /// When `run.started` was recorded (Unix milliseconds): the beginning of the tool's time.
+  public var startedAt: Int64
+  public var manifest: ToolManifest
+  public var source: [UInt8]
+  public var beginning: RunPayloads.Beginning
+
+  public init(
+    started: RunStarted, startedAt: Int64, manifest: ToolManifest, source: [UInt8], beginning: RunPayloads.Beginning
+  ) {
+    self.started = started
+    self.startedAt = startedAt
+    self.manifest = manifest
+    self.source = source
+    self.beginning = beginning
+  }
+
+  public var id: SHA256Digest { started.run }
+
+  /// What the engine is given.
+  public var program: MachineProgram {
+    MachineProgram(
+      source: source, input: beginning.input.canonicalBytes(),
+      context: JSON.object([
+        "community": .string(started.community), "tool": .string(manifest.name), "version": .string(manifest.version),
+      ]).canonicalBytes(),
+      seed: started.seed, startedAt: startedAt, limits: MachineLimits(manifest.limits))
+  }
+
+  /// The digest under which a value of this run stands in the log.
+  func digest(_ value: JSON) throws(FieldError) -> SHA256Digest {
+    try RunPayloads.digest(value, salt: beginning.salt)
+  }
+}
+
+extension MachineLimits {
+  public init(_ limits: ToolManifest.Limits) {
+    self.init(fuel: limits.fuel, memory: Int(limits.memory), stack: Int(limits.stack), calls: Int(limits.calls))
+  }
+}
+
+/// A call that was answered and delivered: one line of the journal.
+public struct JournalLine: Sendable, Hashable {
+  /// The entry's facts.
+  public var called: RunCalled
+  /// When it was recorded (Unix milliseconds).
+  public var at: Int64
+  public var arguments: JSON
+  public var result: JSON
+
+  public init(called: RunCalled, at: Int64, arguments: JSON, result: JSON) {
+    self.called = called
+    self.at = at
+    self.arguments = arguments
+    self.result = result
+  }
+
+  /// What the engine is told.
+  var answer: MachineAnswer {
+    MachineAnswer(call: Int(called.call), isError: !called.isOK, value: result.canonicalBytes(), at: at)
+  }
+}
+
+/// A run that does not do again what it did: where, and in what. Either its source, its engine or its journal is
+/// another one.
+public struct RunDivergence: Error, Sendable, Hashable, CustomStringConvertible {
+  /// Index of the journal's line, or the number of lines when it is the end that differs.
+  public var index: Int
+  public var expected: String
+  public var actual: String
+
+  public init(index: Int, expected: String, actual: String) {
+    self.index = index
+    self.expected = expected
+    self.actual = actual
+  }
+
+  public var description: String { "at call \(index): expected \(expected), found \(actual)" }
+}
