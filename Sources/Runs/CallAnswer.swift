@@ -10,6 +10,8 @@ struct CallAnswer: Sendable {
   var child: SHA256Digest?
   var usage = Usage()
   var secrets: [String] = []
+  /// What the usage book holds for it until it is recorded; nil for a call that was refused before it began.
+  var reservation: UsageLedger.Reservation?
 
   init(_ result: Result<JSON, HostCallError>, proposal: SHA256Digest? = nil, child: SHA256Digest? = nil) {
     self.result = result

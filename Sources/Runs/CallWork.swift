@@ -36,8 +36,8 @@ struct CallWork: Sendable {
   }
 
   private func hostCall(_ waits: @Sendable (CallWait?) async -> Void) async throws -> CallAnswer {
-    guard let family = services.calls.family(of: method) else {
-      throw HostCallError("not_granted", "there is no method \(method)")
+    guard let entry = services.calls[method] else {
+      throw HostCallError("not_granted", "there is no method \(JSON.string(method).summary)")
     }
     let settings = try await services.host.settings(of: identity.started.community)
     let events = events
@@ -46,9 +46,24 @@ struct CallWork: Sendable {
       run: identity.id.hex, call: call, tool: identity.manifest, community: identity.started.community,
       settings: settings, now: services.host.now,
       progress: { events.say("progress", ["call": .integer(Int64(number)), "progress": $0]) })
-    let plan = try family.plan(method, arguments: arguments, in: context)
-    let pass = try admit(plan, settings: settings)
-    defer { services.usage.leave(pass) }
+    let plan = try services.calls.plan(method, arguments: arguments, in: context)
+    let reservation = try services.usage.admit(plan, method: entry, in: context)
+    var answer: CallAnswer
+    do {
+      answer = try await carryOut(plan, waits)
+    } catch let error as HostCallError {
+      answer = CallAnswer(.failure(error))
+    } catch {
+      services.usage.settle(reservation, as: nil)
+      throw error
+    }
+    answer.reservation = reservation
+    return answer
+  }
+
+  private func carryOut(
+    _ plan: HostCallPlan, _ waits: @Sendable (CallWait?) async -> Void
+  ) async throws -> CallAnswer {
     switch plan.step {
     case .observe(let look):
       say("observe", plan)
@@ -61,13 +76,6 @@ struct CallWork: Sendable {
       await waits(nil)
       return CallAnswer(settlement.answer(proposal), proposal: proposal)
     }
-  }
-
-  /// Holds the plan against manifest, rates and budgets, and keeps room for what it may spend.
-  private func admit(_ plan: HostCallPlan, settings: CommunitySettings) throws -> UsageBook.Pass {
-    try services.usage.admit(
-      plan, method: method, tool: identity.manifest, community: identity.started.community, settings: settings,
-      now: services.host.now)
   }
 
   private func say(_ effect: String, _ plan: HostCallPlan) {

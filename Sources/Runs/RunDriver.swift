@@ -191,7 +191,10 @@ actor RunDriver {
   }
 
   private func complete(_ call: Int, _ answer: CallAnswer) {
-    guard !isAbandoned, !isCancelled else { return }
+    guard !isAbandoned, !isCancelled else {
+      if let reservation = answer.reservation { services.usage.settle(reservation, as: nil) }
+      return
+    }
     ready.append((call, answer))
     wake()
   }
@@ -256,14 +259,19 @@ actor RunDriver {
     let called = RunCalled(
       run: identity.id, index: Int64(delivered), call: Int64(call), method: entry.method, arguments: entry.digest,
       result: try identity.digest(result), isOK: isOK, proposal: answer.proposal, child: answer.child,
-      usage: answer.usage.isZero ? nil : answer.usage.json, secrets: answer.secrets)
+      usage: answer.reservation == nil ? nil : answer.usage.json, secrets: answer.secrets)
     // The words first: an entry whose payload is missing could not be replayed.
     try await services.store.keep(
       RunPayloads.Call(call: call, method: entry.method, arguments: entry.arguments, result: result),
       of: identity.id, community: identity.started.community)
     let at = try await services.host.record(called)
-    services.usage.record(
-      answer.usage, of: entry.method, tool: identity.manifest.name, community: identity.started.community, at: at)
+    if let reservation = answer.reservation {
+      services.usage.settle(
+        reservation,
+        as: UsageLedger.Fact(
+          community: identity.started.community, tool: identity.manifest.name, method: entry.method, at: at,
+          usage: answer.usage))
+    }
     let line = JournalLine(called: called, at: at, arguments: entry.arguments, result: result)
     delivered += 1
     if session != nil { journal.append(line) }
@@ -303,6 +311,9 @@ actor RunDriver {
       for case .proposal(let id) in open.values.compactMap(\.waiting?.reason) {
         await services.host.withdraw(id, run: identity.id)
       }
+    }
+    for (_, answer) in ready {
+      if let reservation = answer.reservation { services.usage.settle(reservation, as: nil) }
     }
     open = [:]
     ready = []

@@ -1,0 +1,177 @@
+import CanonicalJSON
+import Cryptography
+import Governance
+import JavaScript
+import Sandbox
+
+/// All that somebody needs to do a run again: what the log does not say. The owners of the box hand it out, or do not.
+///
+/// `{"version":1,"salt":HEX,"source":TEXT,"manifest":{...},"input":JSON,"calls":[{"call","arguments","result"}],"ending":JSON}`, at most
+/// 64 MiB.
+public struct ReplayBundle: Sendable, Hashable {
+  public static let maxBytes = 64 << 20
+
+  public var salt: [UInt8]
+  public var source: [UInt8]
+  public var manifest: ToolManifest
+  public var input: JSON
+  /// In the order of delivery.
+  public var calls: [Call]
+  /// The result, or the text of the failure.
+  public var ending: JSON
+
+  public struct Call: Sendable, Hashable {
+    public var call: Int64
+    public var arguments: JSON
+    public var result: JSON
+
+    public init(call: Int64, arguments: JSON, result: JSON) {
+      self.call = call
+      self.arguments = arguments
+      self.result = result
+    }
+  }
+
+  public init(
+    salt: [UInt8], source: [UInt8], manifest: ToolManifest, input: JSON, calls: [Call], ending: JSON
+  ) {
+    self.salt = salt
+    self.source = source
+    self.manifest = manifest
+    self.input = input
+    self.calls = calls
+    self.ending = ending
+  }
+
+  public init(json: JSON) throws(FieldError) {
+    var reader = try ObjectReader(json, path: "bundle")
+    _ = try reader.integer("version", in: 1...1)
+    let hex = try reader.string("salt", maxBytes: 128)
+    guard let salt = Hex.decode(hex), salt.count == Opening.saltBytes else {
+      throw FieldError(
+        field: "bundle.salt", expected: "\(Opening.saltBytes) bytes in hexadecimal", actual: "another text")
+    }
+    self.salt = salt
+    source = Array(try reader.string("source", maxBytes: MachineLimits.maxValueBytes).utf8)
+    manifest = try ToolManifest(json: try reader.json("manifest"), path: "bundle.manifest")
+    input = try reader.json("input")
+    var calls: [Call] = []
+    for (index, value) in try reader.array("calls", maxCount: 10_000).enumerated() {
+      var call = try ObjectReader(value, path: "bundle.calls[\(index)]")
+      calls.append(
+        Call(
+          call: try call.integer("call", in: 0...10_000), arguments: try call.json("arguments"),
+          result: try call.json("result")))
+      try call.finish()
+    }
+    self.calls = calls
+    ending = try reader.json("ending")
+    try reader.finish()
+  }
+
+  public var json: JSON {
+    [
+      "version": 1, "salt": .string(Hex.encode(salt)), "source": .string(String(decoding: source, as: UTF8.self)),
+      "manifest": manifest.json, "input": input, "ending": ending,
+      "calls": .array(
+        calls.map { ["call": .integer($0.call), "arguments": $0.arguments, "result": $0.result] }),
+    ]
+  }
+}
+
+/// What the log says of a run that is over.
+public struct RecordedRun: Sendable, Hashable {
+  public var started: RunStarted
+  public var startedAt: Int64
+  public var calls: [(called: RunCalled, at: Int64)]
+  public var finished: RunFinished
+
+  public init(
+    started: RunStarted, startedAt: Int64, calls: [(called: RunCalled, at: Int64)], finished: RunFinished
+  ) {
+    self.started = started
+    self.startedAt = startedAt
+    self.calls = calls
+    self.finished = finished
+  }
+
+  public static func == (left: RecordedRun, right: RecordedRun) -> Bool {
+    left.started == right.started && left.startedAt == right.startedAt && left.finished == right.finished
+      && left.calls.elementsEqual(right.calls) { $0.called == $1.called && $0.at == $1.at }
+  }
+
+  public func hash(into hasher: inout Hasher) { hasher.combine(finished) }
+}
+
+/// Does a run again from what was recorded of it.
+public enum Replay {
+  /// The execution hash that the repetition gives. Throws ``RunDivergence`` at the first difference, and
+  /// ``NotReplayable`` for a run that no machine alone has ended.
+  public static func run(
+    _ recorded: RecordedRun, with bundle: ReplayBundle, in sessions: any SessionSource
+  ) async throws -> SHA256Digest {
+    if case .failure(let kind, _) = recorded.finished.outcome, !RunOutcome.isDeterministic(kind) {
+      throw NotReplayable(kind: kind)
+    }
+    let count = recorded.calls.count
+    func hold(_ index: Int, _ what: String, _ expected: SHA256Digest, _ actual: SHA256Digest) throws {
+      guard expected == actual else {
+        throw RunDivergence(index: index, expected: "\(what) \(expected)", actual: "\(actual)")
+      }
+    }
+    try hold(0, "the manifest", recorded.started.tool, bundle.manifest.digest)
+    try hold(0, "the source", bundle.manifest.source, SHA256.hash(bundle.source))
+    try hold(0, "the input", recorded.started.input, try RunPayloads.digest(bundle.input, salt: bundle.salt))
+    guard bundle.calls.count == count else {
+      throw RunDivergence(
+        index: min(count, bundle.calls.count), expected: "\(count) calls", actual: "\(bundle.calls.count) in the bundle")
+    }
+    var journal: [JournalLine] = []
+    for (index, (line, words)) in zip(recorded.calls, bundle.calls).enumerated() {
+      guard line.called.call == words.call else {
+        throw RunDivergence(index: index, expected: "call \(line.called.call)", actual: "call \(words.call)")
+      }
+      try hold(
+        index, "the arguments", line.called.arguments, try RunPayloads.digest(words.arguments, salt: bundle.salt))
+      try hold(index, "the result", line.called.result, try RunPayloads.digest(words.result, salt: bundle.salt))
+      journal.append(
+        JournalLine(called: line.called, at: line.at, arguments: words.arguments, result: words.result))
+    }
+    let identity = RunIdentity(
+      started: recorded.started, startedAt: recorded.startedAt, manifest: bundle.manifest, source: bundle.source,
+      beginning: RunPayloads.Beginning(salt: bundle.salt, input: bundle.input))
+    let session = try await sessions.open(
+      identity.program, demand: bundle.manifest.isolation, seconds: Int(bundle.manifest.limits.seconds))
+    defer { session.end() }
+    let rebuilt = try await Rebuild.run(session, identity: identity, journal: journal)
+    let outcome: RunOutcome
+    switch rebuilt.turn.state {
+    case .waiting:
+      throw RunDivergence(index: count, expected: "the end of the run", actual: "the tool waits")
+    case .finished(let text):
+      outcome = .result(try identity.digest(try Rebuild.json(text)))
+    case .failed(let failure):
+      outcome = .failure(kind: failure.kind.rawValue, message: try identity.digest(.string(failure.message)))
+    }
+    guard outcome == recorded.finished.outcome else {
+      throw RunDivergence(index: count, expected: "\(recorded.finished.outcome)", actual: "\(outcome)")
+    }
+    guard rebuilt.turn.fuel == recorded.finished.fuel else {
+      throw RunDivergence(
+        index: count, expected: "\(recorded.finished.fuel) units of fuel", actual: "\(rebuilt.turn.fuel)")
+    }
+    let hash = ExecutionHash.of(
+      recorded.started, startedAt: recorded.startedAt, manifest: bundle.manifest,
+      chain: CallChain.over(recorded.calls), calls: Int64(count), fuel: rebuilt.turn.fuel, outcome: outcome)
+    try hold(count, "the execution hash", recorded.finished.execution, hash)
+    return hash
+  }
+}
+
+/// A run that was ended from outside: by its wall clock, a dead worker, or people.
+public struct NotReplayable: Error, Sendable, Hashable, CustomStringConvertible {
+  public var kind: String
+  public var description: String {
+    "the run ended by \(kind), which no repetition of the tool can show; what came before it is in the log"
+  }
+}
