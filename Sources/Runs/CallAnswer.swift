@@ -7,13 +7,13 @@ import HostCalls
 struct CallAnswer: Sendable {
   var result: Result<JSON, HostCallError>
   var proposal: SHA256Digest?
-  var child: SHA256Digest?
+  var child: RunID?
   var usage = Usage()
   var secrets: [String] = []
   /// What the usage book holds for it until it is recorded; nil for a call that was refused before it began.
   var reservation: UsageLedger.Reservation?
 
-  init(_ result: Result<JSON, HostCallError>, proposal: SHA256Digest? = nil, child: SHA256Digest? = nil) {
+  init(_ result: Result<JSON, HostCallError>, proposal: SHA256Digest? = nil, child: RunID? = nil) {
     self.result = result
     self.proposal = proposal
     self.child = child
@@ -26,13 +26,33 @@ struct CallAnswer: Sendable {
   }
 }
 
+extension CallAnswer {
+  /// As `run.called` records it: `calls` says that the call was begun and counts against rates.
+  var entryUsage: JSONObject? {
+    guard reservation != nil else { return nil }
+    var object = usage.json.object ?? [:]
+    object["calls"] = 1
+    return object
+  }
+}
+
+extension UsageLedger.Fact {
+  /// The fact that a `run.called` entry records; nil where the call was refused before it began.
+  public init?(_ called: RunCalled, tool: String, community: String, at: Int64) {
+    guard var object = called.usage, object["calls"] != nil else { return nil }
+    object["calls"] = nil
+    guard let usage = try? Usage(json: .object(object)) else { return nil }
+    self.init(community: community, tool: tool, method: called.method, at: at, usage: usage)
+  }
+}
+
 /// What a call waits for when nobody knows how long it takes. A run that only waits so needs no worker.
 public struct CallWait: Sendable, Hashable {
   public enum Reason: Sendable, Hashable {
     /// A decision.
     case proposal(SHA256Digest)
     /// Another run.
-    case run(SHA256Digest)
+    case run(RunID)
     /// A time in Unix milliseconds.
     case time(Int64)
   }

@@ -117,16 +117,16 @@ struct CallWork: Sendable {
       ])
     let deadline = arguments.timeout.map { calledAt + $0 }
     var notBefore = calledAt
-    var last: (child: SHA256Digest, kind: String, message: String)?
+    var last: (child: RunID, kind: String, message: String)?
     for attempt in 0...arguments.retries {
       notBefore += arguments.delay(before: attempt)
       try await pause(until: min(notBefore, deadline ?? .max), waits)
       if let deadline, services.host.now >= deadline { break }
       let child = try await services.tasks.start(
         child: RunRequest(
-          id: Self.child(of: identity.id, call: call, attempt: attempt), tool: try await tool(arguments.tool),
-          input: arguments.input, community: identity.started.community, client: "run:\(identity.id.hex)",
-          parent: identity.id))
+          id: try Self.child(of: identity.id, call: call, attempt: attempt), tool: try await tool(arguments.tool),
+          input: arguments.input, community: identity.started.community, client: .run(identity.id),
+          parent: RunStarted.Task(run: identity.id, number: Int64(call))))
       await waits(CallWait(call: call, method: method, reason: .run(child)))
       guard let ending = try await ending(of: child, deadline: deadline) else {
         await services.tasks.cancel(child)
@@ -138,7 +138,7 @@ struct CallWork: Sendable {
       switch ending.outcome {
       case .result(let value): return CallAnswer(.success(value), child: child)
       case .failure(let kind, let message):
-        last = (child, kind, message)
+        last = (child, kind.rawValue, message)
         notBefore = ending.at
       }
     }
@@ -158,7 +158,7 @@ struct CallWork: Sendable {
     try await Task.sleep(for: .milliseconds(left))
   }
 
-  private func ending(of child: SHA256Digest, deadline: Int64?) async throws -> RunEnding? {
+  private func ending(of child: RunID, deadline: Int64?) async throws -> RunEnding? {
     guard let deadline else { return try await services.tasks.ending(of: child) }
     let left = max(0, deadline - services.host.now)
     return try await withThrowingTaskGroup(of: RunEnding?.self) { group in
@@ -186,7 +186,11 @@ struct CallWork: Sendable {
   }
 
   /// The name of a task's attempt: made from what asked for it, so that asking again is the same run.
-  static func child(of run: SHA256Digest, call: Int, attempt: Int64) -> SHA256Digest {
-    .of(["parent": .string(run.hex), "call": .integer(Int64(call)), "attempt": .integer(attempt)])
+  static func child(of run: RunID, call: Int, attempt: Int64) throws -> RunID {
+    let name = SHA256Digest.of([
+      "parent": .string(run.hex), "call": .integer(Int64(call)), "attempt": .integer(attempt),
+    ])
+    guard let id = RunID(name.bytes) else { throw HostCallError("failed", "a run has no name") }
+    return id
   }
 }

@@ -33,7 +33,7 @@ enum Rebuild {
         throw RunDivergence(index: index, expected: line.called.method, actual: call.method)
       }
       let arguments = try Self.json(call.arguments)
-      let digest = try identity.digest(arguments)
+      let digest = identity.digest(arguments)
       guard digest == line.called.arguments else {
         throw RunDivergence(
           index: index, expected: "\(call.method) with arguments \(line.called.arguments)", actual: "\(digest)")

@@ -11,7 +11,7 @@ import Sandbox
 public struct ReplayBundle: Sendable, Hashable {
   public static let maxBytes = 64 << 20
 
-  public var salt: [UInt8]
+  public var salt: RunSalt
   public var source: [UInt8]
   public var manifest: ToolManifest
   public var input: JSON
@@ -33,7 +33,7 @@ public struct ReplayBundle: Sendable, Hashable {
   }
 
   public init(
-    salt: [UInt8], source: [UInt8], manifest: ToolManifest, input: JSON, calls: [Call], ending: JSON
+    salt: RunSalt, source: [UInt8], manifest: ToolManifest, input: JSON, calls: [Call], ending: JSON
   ) {
     self.salt = salt
     self.source = source
@@ -47,11 +47,7 @@ public struct ReplayBundle: Sendable, Hashable {
     var reader = try ObjectReader(json, path: "bundle")
     _ = try reader.integer("version", in: 1...1)
     let hex = try reader.string("salt", maxBytes: 128)
-    guard let salt = Hex.decode(hex), salt.count == Opening.saltBytes else {
-      throw FieldError(
-        field: "bundle.salt", expected: "\(Opening.saltBytes) bytes in hexadecimal", actual: "another text")
-    }
-    self.salt = salt
+    salt = try RunSalt(Hex.decode(hex) ?? [])
     source = Array(try reader.string("source", maxBytes: MachineLimits.maxValueBytes).utf8)
     manifest = try ToolManifest(json: try reader.json("manifest"), path: "bundle.manifest")
     input = try reader.json("input")
@@ -71,7 +67,7 @@ public struct ReplayBundle: Sendable, Hashable {
 
   public var json: JSON {
     [
-      "version": 1, "salt": .string(Hex.encode(salt)), "source": .string(String(decoding: source, as: UTF8.self)),
+      "version": 1, "salt": .string(Hex.encode(salt.bytes)), "source": .string(String(decoding: source, as: UTF8.self)),
       "manifest": manifest.json, "input": input, "ending": ending,
       "calls": .array(
         calls.map { ["call": .integer($0.call), "arguments": $0.arguments, "result": $0.result] }),
@@ -110,7 +106,7 @@ public enum Replay {
   public static func run(
     _ recorded: RecordedRun, with bundle: ReplayBundle, in sessions: any SessionSource
   ) async throws -> SHA256Digest {
-    if case .failure(let kind, _) = recorded.finished.outcome, !RunOutcome.isDeterministic(kind) {
+    if case .failure(let kind, _) = recorded.finished.outcome, !kind.isReplayable {
       throw NotReplayable(kind: kind)
     }
     let count = recorded.calls.count
@@ -121,10 +117,11 @@ public enum Replay {
     }
     try hold(0, "the manifest", recorded.started.tool, bundle.manifest.digest)
     try hold(0, "the source", bundle.manifest.source, SHA256.hash(bundle.source))
-    try hold(0, "the input", recorded.started.input, try RunPayloads.digest(bundle.input, salt: bundle.salt))
+    try hold(0, "the input", recorded.started.input, bundle.salt.digest(of: bundle.input))
     guard bundle.calls.count == count else {
       throw RunDivergence(
-        index: min(count, bundle.calls.count), expected: "\(count) calls", actual: "\(bundle.calls.count) in the bundle")
+        index: min(count, bundle.calls.count), expected: "\(count) calls", actual: "\(bundle.calls.count) in the bundle"
+      )
     }
     var journal: [JournalLine] = []
     for (index, (line, words)) in zip(recorded.calls, bundle.calls).enumerated() {
@@ -132,8 +129,8 @@ public enum Replay {
         throw RunDivergence(index: index, expected: "call \(line.called.call)", actual: "call \(words.call)")
       }
       try hold(
-        index, "the arguments", line.called.arguments, try RunPayloads.digest(words.arguments, salt: bundle.salt))
-      try hold(index, "the result", line.called.result, try RunPayloads.digest(words.result, salt: bundle.salt))
+        index, "the arguments", line.called.arguments, bundle.salt.digest(of: words.arguments))
+      try hold(index, "the result", line.called.result, bundle.salt.digest(of: words.result))
       journal.append(
         JournalLine(called: line.called, at: line.at, arguments: words.arguments, result: words.result))
     }
@@ -149,20 +146,24 @@ public enum Replay {
     case .waiting:
       throw RunDivergence(index: count, expected: "the end of the run", actual: "the tool waits")
     case .finished(let text):
-      outcome = .result(try identity.digest(try Rebuild.json(text)))
+      outcome = .result(identity.digest(try Rebuild.json(text)))
     case .failed(let failure):
-      outcome = .failure(kind: failure.kind.rawValue, message: try identity.digest(.string(failure.message)))
+      outcome = .failure(RunFailureKind(failure.kind), message: identity.digest(.string(failure.message)))
     }
-    guard outcome == recorded.finished.outcome else {
-      throw RunDivergence(index: count, expected: "\(recorded.finished.outcome)", actual: "\(outcome)")
+    guard outcome.isSame(as: recorded.finished.outcome) else {
+      throw RunDivergence(index: count, expected: recorded.finished.outcome.text, actual: outcome.text)
     }
     guard rebuilt.turn.fuel == recorded.finished.fuel else {
       throw RunDivergence(
         index: count, expected: "\(recorded.finished.fuel) units of fuel", actual: "\(rebuilt.turn.fuel)")
     }
-    let hash = ExecutionHash.of(
-      recorded.started, startedAt: recorded.startedAt, manifest: bundle.manifest,
-      chain: CallChain.over(recorded.calls), calls: Int64(count), fuel: rebuilt.turn.fuel, outcome: outcome)
+    var chain = RunChain()
+    for (called, at) in recorded.calls { chain.add(called, at: at) }
+    let hash = ExecutionHash(
+      manifest: bundle.manifest, community: recorded.started.community, engine: Machine.engine,
+      input: recorded.started.input, seed: recorded.started.seed, start: recorded.startedAt, chain: chain,
+      fuel: rebuilt.turn.fuel, outcome: outcome
+    ).digest
     try hold(count, "the execution hash", recorded.finished.execution, hash)
     return hash
   }
@@ -170,8 +171,26 @@ public enum Replay {
 
 /// A run that was ended from outside: by its wall clock, a dead worker, or people.
 public struct NotReplayable: Error, Sendable, Hashable, CustomStringConvertible {
-  public var kind: String
+  public var kind: RunFailureKind
   public var description: String {
-    "the run ended by \(kind), which no repetition of the tool can show; what came before it is in the log"
+    "the run ended by \(kind.rawValue), which no repetition of the tool can show; what came before it is in the log"
+  }
+}
+
+extension RunOutcome {
+  /// Failures are the same by their kind: what a message says may differ.
+  func isSame(as other: RunOutcome) -> Bool {
+    switch (self, other) {
+    case (.result(let one), .result(let two)): one == two
+    case (.failure(let one, _), .failure(let two, _)): one == two
+    default: false
+    }
+  }
+
+  var text: String {
+    switch self {
+    case .result(let digest): "the result \(digest)"
+    case .failure(let kind, _): "a failure of kind \(kind.rawValue)"
+    }
   }
 }

@@ -96,11 +96,11 @@ actor RunDriver {
           case .finished(let text):
             return .result(try Rebuild.json(text))
           case .failed(let failure):
-            return .failure(kind: failure.kind.rawValue, message: failure.message)
+            return .failure(kind: RunFailureKind(failure.kind), message: failure.message)
           case .waiting: break
           }
           try await next()
-          if isCancelled { return .failure(kind: "cancelled", message: "the run was cancelled") }
+          if isCancelled { return .failure(kind: .cancelled, message: "the run was cancelled") }
           guard let (call, answer) = ready.first else { continue }
           ready.removeFirst()
           let line = try await persist(call, answer)
@@ -110,7 +110,7 @@ actor RunDriver {
           note(turn, at: line.at)
         }
       } catch let divergence as RunDivergence {
-        return .failure(kind: "divergence", message: "\(divergence)")
+        return .failure(kind: .divergence, message: "\(divergence)")
       } catch let failure as SandboxFailure {
         if isAbandoned { throw CancellationError() }
         switch failure {
@@ -118,10 +118,10 @@ actor RunDriver {
           // Nothing is wrong with the run: it waits for room, or for the backend to come back.
           events.say("waiting", ["reason": .string("\(failure)")])
           try await Task.sleep(for: .seconds(1))
-          if isCancelled { return .failure(kind: "cancelled", message: "the run was cancelled") }
-        case .timedOut: return .failure(kind: "timeout", message: "\(failure)")
-        case .ended where isCancelled: return .failure(kind: "cancelled", message: "the run was cancelled")
-        case .died, .protocolViolation, .ended: return .failure(kind: "worker", message: "\(failure)")
+          if isCancelled { return .failure(kind: .cancelled, message: "the run was cancelled") }
+        case .timedOut: return .failure(kind: .timeout, message: "\(failure)")
+        case .ended where isCancelled: return .failure(kind: .cancelled, message: "the run was cancelled")
+        case .died, .protocolViolation, .ended: return .failure(kind: .worker, message: "\(failure)")
         }
       }
     }
@@ -171,14 +171,15 @@ actor RunDriver {
 
   private func start(_ call: MachineCall, at: Int64) throws {
     let arguments = try Rebuild.json(call.arguments)
-    let digest = try identity.digest(arguments)
+    let digest = identity.digest(arguments)
     let number = call.number
     let work = CallWork(
       identity: identity, call: number, method: call.method, arguments: arguments, calledAt: at,
       services: services, events: events)
-    let task = Task { [weak self] in
-      let answer = await work.perform { wait in await self?.waits(number, for: wait) }
-      await self?.complete(number, answer)
+    // Holds the driver until the call is over; `close` cancels it.
+    let task = Task {
+      let answer = await work.perform { wait in await self.waits(number, for: wait) }
+      self.complete(number, answer)
     }
     open[number] = OpenCall(method: call.method, arguments: arguments, digest: digest, task: task)
   }
@@ -225,9 +226,9 @@ actor RunDriver {
       return
     }
     guard patience == nil else { return }
-    patience = Task { [weak self] in
+    patience = Task {
       guard (try? await Task.sleep(for: services.patience)) != nil else { return }
-      await self?.evict()
+      self.evict()
     }
   }
 
@@ -258,8 +259,8 @@ actor RunDriver {
     }
     let called = RunCalled(
       run: identity.id, index: Int64(delivered), call: Int64(call), method: entry.method, arguments: entry.digest,
-      result: try identity.digest(result), isOK: isOK, proposal: answer.proposal, child: answer.child,
-      usage: answer.reservation == nil ? nil : answer.usage.json, secrets: answer.secrets)
+      result: identity.digest(result), isOK: isOK, proposal: answer.proposal, child: answer.child,
+      usage: answer.entryUsage, secrets: answer.secrets)
     // The words first: an entry whose payload is missing could not be replayed.
     try await services.store.keep(
       RunPayloads.Call(call: call, method: entry.method, arguments: entry.arguments, result: result),
@@ -292,11 +293,11 @@ actor RunDriver {
     switch ending {
     case .result(let value):
       try await services.store.keep(ending: value, of: identity.id, community: identity.started.community)
-      outcome = .result(try identity.digest(value))
+      outcome = .result(identity.digest(value))
     case .failure(let kind, let message):
       try await services.store.keep(
         ending: .string(message), of: identity.id, community: identity.started.community)
-      outcome = .failure(kind: kind, message: try identity.digest(.string(message)))
+      outcome = .failure(kind, message: identity.digest(.string(message)))
     }
     let at = try await services.host.finish(run: identity.id, fuel: fuel, outcome: outcome)
     return RunEnding(at: at, outcome: ending)

@@ -14,13 +14,13 @@ public protocol RunHost: Sendable {
   func record(_ started: RunStarted) async throws -> Int64
 
   /// Whether the log has begun a run of this id.
-  func isKnown(run: SHA256Digest) async throws -> Bool
+  func isKnown(run: RunID) async throws -> Bool
 
   /// How a run ended; nil when it has not.
-  func ending(of run: SHA256Digest) async throws -> RunEnding?
+  func ending(of run: RunID) async throws -> RunEnding?
 
   /// 32 secret bytes that belong to the id, the same ones at every call.
-  func secret(of run: SHA256Digest) async throws -> [UInt8]
+  func secret(of run: RunID) async throws -> [UInt8]
 
   /// The manifest of a registered tool version, retired or not.
   func manifest(of tool: SHA256Digest) async throws -> ToolManifest?
@@ -32,17 +32,17 @@ public protocol RunHost: Sendable {
   func record(_ resumed: RunResumed) async throws
 
   /// Appends `run.finished`, to which the fold adds chain and execution hash, and returns its time.
-  func finish(run: SHA256Digest, fuel: Int64, outcome: RunOutcome) async throws -> Int64
+  func finish(run: RunID, fuel: Int64, outcome: RunOutcome) async throws -> Int64
 
   /// Proposes an action in a run's name. Proposing again for the same call is the same proposal.
-  func propose(_ type: String, _ params: JSONObject, run: SHA256Digest, call: Int) async throws -> SHA256Digest
+  func propose(_ type: String, _ params: JSONObject, run: RunID, call: Int) async throws -> SHA256Digest
 
   /// Waits until a proposal is over, for as long as it takes. Returns early, with nil, only when the task is cancelled or the box
   /// stops.
   func settlement(of proposal: SHA256Digest) async throws -> ProposalSettlement?
 
   /// Withdraws what a run has proposed and nobody has begun to carry out.
-  func withdraw(_ proposal: SHA256Digest, run: SHA256Digest) async
+  func withdraw(_ proposal: SHA256Digest, run: RunID) async
 
   /// The tool version that `NAME` (the newest registered), `NAME@VERSION` or a digest names; nil where there is none that may
   /// be started.

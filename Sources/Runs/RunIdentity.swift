@@ -2,6 +2,7 @@ import CanonicalJSON
 import Cryptography
 import Governance
 import JavaScript
+import Sandbox
 
 /// Everything that fixes a run but the answers of the host.
 public struct RunIdentity: Sendable {
@@ -22,7 +23,7 @@ public struct RunIdentity: Sendable {
     self.beginning = beginning
   }
 
-  public var id: SHA256Digest { started.run }
+  public var id: RunID { started.run }
 
   /// What the engine is given.
   public var program: MachineProgram {
@@ -35,9 +36,7 @@ public struct RunIdentity: Sendable {
   }
 
   /// The digest under which a value of this run stands in the log.
-  func digest(_ value: JSON) throws(FieldError) -> SHA256Digest {
-    try RunPayloads.digest(value, salt: beginning.salt)
-  }
+  func digest(_ value: JSON) -> SHA256Digest { beginning.salt.digest(of: value) }
 }
 
 extension MachineLimits {
@@ -83,4 +82,26 @@ public struct RunDivergence: Error, Sendable, Hashable, CustomStringConvertible 
   }
 
   public var description: String { "at call \(index): expected \(expected), found \(actual)" }
+}
+
+extension RunFailureKind {
+  init(_ kind: MachineFailure.Kind) {
+    self =
+      switch kind {
+      case .source: .source
+      case .exception: .exception
+      case .fuel: .fuel
+      case .memory: .memory
+      case .stack: .stack
+      case .calls: .calls
+      case .value: .value
+      case .deadlock: .deadlock
+      }
+  }
+}
+
+extension RunIsolation {
+  public init(_ isolation: Isolation) {
+    self.init(backend: isolation.backend.rawValue, applied: isolation.applied, missing: isolation.missing.keys)
+  }
 }

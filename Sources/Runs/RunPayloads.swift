@@ -9,10 +9,10 @@ public struct RunPayloads: Sendable {
   /// What a run began with.
   public struct Beginning: Sendable, Hashable {
     /// Hides every value of the run from whoever guesses at digests.
-    public var salt: [UInt8]
+    public var salt: RunSalt
     public var input: JSON
 
-    public init(salt: [UInt8], input: JSON) {
+    public init(salt: RunSalt, input: JSON) {
       self.salt = salt
       self.input = input
     }
@@ -46,16 +46,11 @@ public struct RunPayloads: Sendable {
 
   public init(blobs: BlobStore) { self.blobs = blobs }
 
-  /// The digest under which a value of a run stands in the log.
-  public static func digest(_ value: JSON, salt: [UInt8]) throws(FieldError) -> SHA256Digest {
-    try Opening(value: value, salt: salt).commitment.digest
+  public func keep(_ beginning: Beginning, of run: RunID, community: String) throws {
+    try put(["salt": .string(Hex.encode(beginning.salt.bytes)), "input": beginning.input], run, community)
   }
 
-  public func keep(_ beginning: Beginning, of run: SHA256Digest, community: String) throws {
-    try put(["salt": .string(Hex.encode(beginning.salt)), "input": beginning.input], run, community)
-  }
-
-  public func keep(_ call: Call, of run: SHA256Digest, community: String) throws {
+  public func keep(_ call: Call, of run: RunID, community: String) throws {
     try put(
       [
         "call": .integer(Int64(call.call)), "method": .string(call.method), "arguments": call.arguments,
@@ -63,11 +58,11 @@ public struct RunPayloads: Sendable {
       ], run, community)
   }
 
-  public func keep(ending: JSON, of run: SHA256Digest, community: String) throws {
+  public func keep(ending: JSON, of run: RunID, community: String) throws {
     try put(["ending": ending], run, community)
   }
 
-  public func contents(of run: SHA256Digest, community: String) throws -> Contents {
+  public func contents(of run: RunID, community: String) throws -> Contents {
     let name = Self.name(run, community)
     var contents = Contents()
     for (id, _) in try blobs.list(community: name) {
@@ -81,7 +76,7 @@ public struct RunPayloads: Sendable {
             call: Int(number), method: json["method"]?.string ?? "", arguments: json["arguments"] ?? .null,
             result: json["result"] ?? .null))
       } else if let salt = json["salt"]?.string.flatMap(Hex.decode), let input = json["input"] {
-        contents.beginning = Beginning(salt: salt, input: input)
+        contents.beginning = Beginning(salt: try RunSalt(salt), input: input)
       }
     }
     return contents
@@ -89,15 +84,15 @@ public struct RunPayloads: Sendable {
 
   /// Erases what is kept of a run. Says whether there was anything.
   @discardableResult
-  public func erase(_ run: SHA256Digest, community: String) throws -> Bool {
+  public func erase(_ run: RunID, community: String) throws -> Bool {
     try blobs.eraseAll(community: Self.name(run, community)) > 0
   }
 
-  private func put(_ object: JSONObject, _ run: SHA256Digest, _ community: String) throws {
+  private func put(_ object: JSONObject, _ run: RunID, _ community: String) throws {
     _ = try blobs.put(JSON.object(object).canonicalBytes(), community: Self.name(run, community))
   }
 
-  private static func name(_ run: SHA256Digest, _ community: String) -> String {
+  private static func name(_ run: RunID, _ community: String) -> String {
     // A community's name has at most 64 bytes, so that the whole stays within what the store takes; the digest is cut to
     // 112 bits, and what it names is checked by salted digests anyway.
     "run/\(community)/\(run.hex.prefix(28))"

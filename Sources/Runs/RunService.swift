@@ -58,10 +58,10 @@ public actor RunService {
   private let usage: UsageBook
   private let configuration: Configuration
   private let report: @Sendable (String) -> Void
-  private var live: [SHA256Digest: Live] = [:]
+  private var live: [RunID: Live] = [:]
   /// Starts under way, so that one id is started once.
-  private var starting: [SHA256Digest: Task<SHA256Digest, any Error>] = [:]
-  private var waiters: [SHA256Digest: [UInt64: CheckedContinuation<RunEnding?, Never>]] = [:]
+  private var starting: [RunID: Task<RunID, any Error>] = [:]
+  private var waiters: [RunID: [UInt64: CheckedContinuation<RunEnding?, Never>]] = [:]
   private var nextWaiter: UInt64 = 0
   private var isStopping = false
 
@@ -80,7 +80,7 @@ public actor RunService {
 
   /// Starts a run and returns when its start is durable. A run of that id that lives or has ended is left as it is.
   @discardableResult
-  public func start(_ request: RunRequest, seed: [UInt8], salt: [UInt8]) async throws -> SHA256Digest {
+  public func start(_ request: RunRequest, seed: [UInt8], salt: RunSalt) async throws -> RunID {
     if let known = starting[request.id] { return try await known.value }
     guard live[request.id] == nil else { return request.id }
     let task = Task { try await self.begin(request, seed: seed, salt: salt) }
@@ -89,7 +89,7 @@ public actor RunService {
     return try await task.value
   }
 
-  private func begin(_ request: RunRequest, seed: [UInt8], salt: [UInt8]) async throws -> SHA256Digest {
+  private func begin(_ request: RunRequest, seed: [UInt8], salt: RunSalt) async throws -> RunID {
     if try await host.isKnown(run: request.id) { return request.id }
     guard !isStopping else { throw Failure.stopping }
     guard live.count + starting.count <= configuration.maxLive else {
@@ -112,7 +112,7 @@ public actor RunService {
     try await store.keep(beginning, of: request.id, community: request.community)
     let started = RunStarted(
       run: request.id, tool: request.tool, community: request.community, client: request.client,
-      input: try RunPayloads.digest(request.input, salt: salt), seed: seed, isolation: RunIsolation(isolation),
+      input: salt.digest(of: request.input), seed: seed, isolation: RunIsolation(isolation),
       engine: Machine.engine, parent: request.parent)
     let at = try await host.record(started)
     let identity = RunIdentity(
@@ -136,7 +136,7 @@ public actor RunService {
   }
 
   /// Why runs could not be taken up; they stay in the log as begun.
-  public private(set) var stuck: [SHA256Digest: String] = [:]
+  public private(set) var stuck: [RunID: String] = [:]
 
   private func identity(of started: RunStarted, at: Int64) async throws -> RunIdentity {
     guard let manifest = try await host.manifest(of: started.tool) else { throw Failure.noTool(started.tool) }
@@ -165,7 +165,7 @@ public actor RunService {
     live[id] = Live(driver: driver, task: task, events: events)
   }
 
-  private func ended(_ id: SHA256Digest, _ ending: RunEnding?, _ events: RunEvents) async {
+  private func ended(_ id: RunID, _ ending: RunEnding?, _ events: RunEvents) async {
     live[id] = nil
     if ending != nil { events.say("finished", ["run": .string(id.hex)]) }
     events.close()
@@ -174,26 +174,26 @@ public actor RunService {
 
   /// Ends a run as cancelled. False when it is not under way.
   @discardableResult
-  public func cancelRun(_ id: SHA256Digest) async -> Bool {
+  public func cancelRun(_ id: RunID) async -> Bool {
     guard let run = live[id] else { return false }
     await run.driver.cancel()
     return true
   }
 
   /// How a live run stands; nil when it is over or unknown.
-  public func standing(of id: SHA256Digest) async -> Standing? {
+  public func standing(of id: RunID) async -> Standing? {
     guard let run = live[id] else { return nil }
     return Standing(waits: await run.driver.waits, isParked: await run.driver.isParked)
   }
 
   /// What those who watch the run are told; nil when it is not under way.
-  public func events(of id: SHA256Digest) -> RunEvents? { live[id]?.events }
+  public func events(of id: RunID) -> RunEvents? { live[id]?.events }
 
   /// How many runs are under way.
   public var count: Int { live.count }
 
   /// Waits until a run is no longer under way. The ending is nil when this process did not see it.
-  public func wait(for id: SHA256Digest) async -> RunEnding? {
+  public func wait(for id: RunID) async -> RunEnding? {
     guard live[id] != nil else { return nil }
     nextWaiter += 1
     let key = nextWaiter
@@ -207,7 +207,7 @@ public actor RunService {
     }
   }
 
-  private func stopWaiting(for id: SHA256Digest, _ key: UInt64) {
+  private func stopWaiting(for id: RunID, _ key: UInt64) {
     waiters[id]?.removeValue(forKey: key)?.resume(returning: nil)
     if waiters[id]?.isEmpty == true { waiters[id] = nil }
   }
@@ -221,14 +221,14 @@ public actor RunService {
 }
 
 extension RunService: TaskSource {
-  public func start(child: RunRequest) async throws -> SHA256Digest {
+  public func start(child: RunRequest) async throws -> RunID {
     // Both from the child's name, so that a start that was cut off in the middle is the same start.
-    let seed = try RunPayloads.digest(["seed": .string(child.id.hex)], salt: try await host.secret(of: child.id))
-    let salt = try RunPayloads.digest(["salt": .string(child.id.hex)], salt: try await host.secret(of: child.id))
-    return try await start(child, seed: seed.bytes, salt: salt.bytes)
+    let secret = try RunSalt(try await host.secret(of: child.id))
+    return try await start(
+      child, seed: secret.digest(of: "seed").bytes, salt: try RunSalt(secret.digest(of: "salt").bytes))
   }
 
-  public func ending(of run: SHA256Digest) async throws -> RunEnding {
+  public func ending(of run: RunID) async throws -> RunEnding {
     while true {
       if let ending = await wait(for: run) { return ending }
       try Task.checkCancellation()
@@ -240,5 +240,5 @@ extension RunService: TaskSource {
     }
   }
 
-  public func cancel(_ run: SHA256Digest) async { await cancelRun(run) }
+  public func cancel(_ run: RunID) async { await cancelRun(run) }
 }

@@ -16,22 +16,22 @@ public protocol SessionSource: Sendable {
 
 /// Where the words of runs lie.
 public protocol RunStore: Sendable {
-  func keep(_ beginning: RunPayloads.Beginning, of run: SHA256Digest, community: String) async throws
-  func keep(_ call: RunPayloads.Call, of run: SHA256Digest, community: String) async throws
-  func keep(ending: JSON, of run: SHA256Digest, community: String) async throws
-  func contents(of run: SHA256Digest, community: String) async throws -> RunPayloads.Contents
+  func keep(_ beginning: RunPayloads.Beginning, of run: RunID, community: String) async throws
+  func keep(_ call: RunPayloads.Call, of run: RunID, community: String) async throws
+  func keep(ending: JSON, of run: RunID, community: String) async throws
+  func contents(of run: RunID, community: String) async throws -> RunPayloads.Contents
   /// The calls of a run as the log has them, in order, each with the time of its entry.
-  func calls(of run: SHA256Digest) async throws -> [(called: RunCalled, at: Int64)]
+  func calls(of run: RunID) async throws -> [(called: RunCalled, at: Int64)]
   func source(_ digest: SHA256Digest) async throws -> [UInt8]?
 }
 
 /// Starts runs for runs, and says how they ended.
 public protocol TaskSource: Sendable {
   /// Starts a child. Starting the same child again is the same run.
-  func start(child: RunRequest) async throws -> SHA256Digest
+  func start(child: RunRequest) async throws -> RunID
   /// Waits for the end of a run.
-  func ending(of run: SHA256Digest) async throws -> RunEnding
-  func cancel(_ run: SHA256Digest) async
+  func ending(of run: RunID) async throws -> RunEnding
+  func cancel(_ run: RunID) async
 }
 
 /// How a run ended, in words.
@@ -41,7 +41,7 @@ public struct RunEnding: Sendable, Hashable {
   public var outcome: Outcome
   public enum Outcome: Sendable, Hashable {
     case result(JSON)
-    case failure(kind: String, message: String)
+    case failure(kind: RunFailureKind, message: String)
   }
 
   public init(at: Int64, outcome: Outcome) {
@@ -52,17 +52,17 @@ public struct RunEnding: Sendable, Hashable {
 
 /// A run that somebody wants.
 public struct RunRequest: Sendable {
-  public var id: SHA256Digest
+  public var id: RunID
   /// The tool version's digest.
   public var tool: SHA256Digest
   public var input: JSON
   public var community: String
-  /// On whose behalf: `client:NAME` or `run:ID`.
-  public var client: String
-  public var parent: SHA256Digest?
+  /// On whose behalf.
+  public var client: Proposer
+  public var parent: RunStarted.Task?
 
   public init(
-    id: SHA256Digest, tool: SHA256Digest, input: JSON, community: String, client: String, parent: SHA256Digest? = nil
+    id: RunID, tool: SHA256Digest, input: JSON, community: String, client: Proposer, parent: RunStarted.Task? = nil
   ) {
     self.id = id
     self.tool = tool
@@ -95,8 +95,8 @@ struct RunServices: Sendable {
     var lines: [JournalLine] = []
     for (called, at) in called {
       // Two where a crash came between store and log, and another answer was taken the second time.
-      let match = try words[called.call]?.first { call in
-        try identity.digest(call.arguments) == called.arguments && identity.digest(call.result) == called.result
+      let match = words[called.call]?.first { call in
+        identity.digest(call.arguments) == called.arguments && identity.digest(call.result) == called.result
       }
       guard let match else { throw PayloadMissing(run: identity.id, call: called.call) }
       lines.append(JournalLine(called: called, at: at, arguments: match.arguments, result: match.result))
@@ -107,7 +107,7 @@ struct RunServices: Sendable {
 
 /// The words of a call are gone: erased, or lost with a disk. The run cannot be taken up again.
 public struct PayloadMissing: Error, Sendable, Hashable, CustomStringConvertible {
-  public var run: SHA256Digest
+  public var run: RunID
   public var call: Int64
 
   public var description: String { "the payload of call \(call) of run \(run) is not in the blob store" }

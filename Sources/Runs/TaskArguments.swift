@@ -10,8 +10,12 @@ public enum WorkflowMethods {
       "properties": [
         "tool": ["type": "string", "description": "NAME or NAME@VERSION"], "input": [:],
         "retries": ["type": "integer", "minimum": 0, "maximum": 20],
-        "backoff": ["type": "integer", "minimum": 0, "maximum": 86_400_000, "description": "milliseconds, doubled each time"],
-        "timeout": ["type": "integer", "minimum": 1, "maximum": 2_592_000_000, "description": "milliseconds, for all attempts"],
+        "backoff": [
+          "type": "integer", "minimum": 0, "maximum": 86_400_000, "description": "milliseconds, doubled each time",
+        ],
+        "timeout": [
+          "type": "integer", "minimum": 1, "maximum": 2_592_000_000, "description": "milliseconds, for all attempts",
+        ],
       ],
       "additionalProperties": false,
     ],
