@@ -1,6 +1,156 @@
+import CanonicalJSON
 import Cryptography
+import Governance
+import Storage
+import Synchronization
 
-/// The secrets of a box, by community.
+/// The secrets of a box: sealed for each community, versioned, bound to hosts (docs/secrets.md).
+///
+/// The directory holds `keychain.sqlite` and a process lock; ``SecretCipher`` says how values are sealed. A rotation
+/// overwrites the value before it in the same transaction: nothing reads an old version, and what was rotated because it
+/// leaked should not lie about. Calls block while the disk works.
 public final class Keychain: Sendable {
-  init() {}
+  /// Bytes of a value.
+  public static let maxValueBytes = 64 << 10
+  /// What is shorter cannot be told from ordinary text, so it could not be redacted from what comes back.
+  public static let minValueBytes = 8
+  /// Secrets of one community.
+  public static let maxSecrets = 1024
+  /// Hosts of one secret.
+  public static let maxHosts = 32
+
+  private let lock: ProcessLock
+  private let master: SecretBytes
+  private let table: Mutex<Table>
+
+  /// Opens the keychain in the directory `path`, making it when it is absent.
+  ///
+  /// - Parameter master: The secret from which every community's key is derived, at least 32 bytes.
+  /// - Throws: `ProcessLock.Failure.held` when another process has it.
+  public init(path: String, master: SecretBytes) throws {
+    guard master.count >= 32 else {
+      throw CryptographyError.wrongLength(of: "keychain master key", expected: "at least 32", actual: master.count)
+    }
+    let directory = try Directory.make(path)
+    lock = try ProcessLock(directory)
+    self.master = master
+    table = Mutex(Table(table: try SecretTable(in: directory)))
+  }
+
+  /// Stores a value durably as the next version of the name, in the place of the one before.
+  ///
+  /// - Parameters:
+  ///   - value: 8 bytes to 64 KiB, as the peer will read them: for kind `text` UTF-8.
+  ///   - hosts: 1 to 32, each once; see ``SecretHost``.
+  ///   - at: Unix milliseconds, for ``SecretInfo``.
+  ///   - proposal: the action digest. Storing again for the same proposal changes nothing and gives the version of then.
+  /// - Returns: the version.
+  /// - Throws: `SecretFailure`, or what the storage throws.
+  @discardableResult
+  public func put(
+    community: String, name: String, value: SecretBytes, hosts: [String], kind: SecretKind, at: Int64,
+    proposal: SHA256Digest? = nil
+  ) throws -> Int64 {
+    try Self.check(community, "community")
+    try Self.check(name, "name")
+    try Self.check(value, kind)
+    let bound = try Self.hosts(hosts)
+    let cipher = try SecretCipher(master: master, community: community)
+    return try table.withLock { held in
+      let table = held.table
+      return try table.transaction {
+        if let proposal, let done = try table.performed(proposal) { return done }
+        let earlier = try table.row(community: community, name: name)?.info
+        guard try earlier != nil || table.count(community: community) < Self.maxSecrets else {
+          throw SecretFailure.tooManySecrets(limit: Self.maxSecrets)
+        }
+        let info = SecretInfo(
+          name: name, version: try table.lastVersion(community: community, name: name) + 1, kind: kind, hosts: bound,
+          createdAt: earlier?.createdAt ?? at, rotatedAt: at)
+        try table.replace(info, community: community, sealed: try cipher.seal(value, of: info))
+        if let proposal { try table.record(proposal, version: info.version) }
+        return info.version
+      }
+    }
+  }
+
+  /// Removes a secret: its value is overwritten in the file. Its versions go on counting if the name is put again.
+  ///
+  /// - Parameter proposal: as of `put`: removing again for the same proposal changes nothing.
+  /// - Returns: the version that was removed; nil when there was no such secret.
+  @discardableResult
+  public func remove(community: String, name: String, proposal: SHA256Digest? = nil) throws -> Int64? {
+    try table.withLock { held in
+      let table = held.table
+      return try table.transaction {
+        if let proposal, let done = try table.performed(proposal) { return done }
+        guard let info = try table.row(community: community, name: name)?.info else { return nil }
+        try table.delete(community: community, name: name)
+        if let proposal { try table.record(proposal, version: info.version) }
+        return info.version
+      }
+    }
+  }
+
+  /// The community's secrets by name, never their values.
+  public func list(community: String) throws -> [SecretInfo] {
+    try table.withLock { try $0.table.list(community: community) }
+  }
+
+  /// What reads the community's secrets for one call. Make one for each call: it reads every name once, so that all of a
+  /// call uses one version, and it remembers what it gave out, for the ``Redactor``.
+  public func resolver(community: String) -> SecretResolver { SecretResolver(keychain: self, community: community) }
+
+  /// What an executor holds against the params before anybody is asked to approve them.
+  public static func hosts(_ texts: [String], path: String = "hosts") throws(SecretFailure) -> [SecretHost] {
+    guard (1...maxHosts).contains(texts.count) else {
+      throw .invalidHosts("\(path): expected 1 to \(maxHosts) hosts, found \(texts.count)")
+    }
+    var hosts: [SecretHost] = []
+    for (index, text) in texts.enumerated() {
+      do {
+        hosts.append(try SecretHost(parsing: text, path: "\(path)[\(index)]"))
+      } catch {
+        throw .invalidHosts("\(error)")
+      }
+    }
+    guard Set(hosts).count == hosts.count else { throw .invalidHosts("\(path): expected each host once") }
+    return hosts
+  }
+
+  /// Holds a value against the limits.
+  public static func check(_ value: SecretBytes, _ kind: SecretKind) throws(SecretFailure) {
+    guard value.count >= minValueBytes else { throw .valueTooShort(bytes: value.count, minimum: minValueBytes) }
+    guard value.count <= maxValueBytes else { throw .valueTooLong(bytes: value.count, limit: maxValueBytes) }
+    guard kind == .key || value.withUnsafeBytes({ String(validating: $0, as: UTF8.self) }) != nil else {
+      throw .valueIsNoText
+    }
+  }
+
+  private static func check(_ name: String, _ field: String) throws(SecretFailure) {
+    guard Name.isValid(name) else { throw .invalidName(field: field, JSON.string(name).summary) }
+  }
+
+  /// The newest value with what is known of it.
+  func open(community: String, name: String) throws(SecretFailure) -> (info: SecretInfo, value: SecretBytes) {
+    let row: (info: SecretInfo, sealed: [UInt8])?
+    let cipher: SecretCipher
+    do {
+      row = try table.withLock { try $0.table.row(community: community, name: name) }
+      cipher = try SecretCipher(master: master, community: community)
+    } catch {
+      throw .unavailable
+    }
+    guard let row else { throw .unknown(name: name) }
+    do {
+      return (row.info, try cipher.open(row.sealed, of: row.info))
+    } catch {
+      throw .doesNotOpen(reference: row.info.reference)
+    }
+  }
+
+  /// The table belongs to whoever holds the mutex.
+  private struct Table: @unchecked Sendable {
+    let table: SecretTable
+  }
 }

@@ -26,6 +26,30 @@ public enum AESGCM {
     try SealedBox.open(sealed, cipher: cipher(for: key), key: key, aad: aad)
   }
 
+  /// Encrypts and authenticates a secret, of which no copy is made.
+  ///
+  /// - Throws: as `seal`.
+  public static func seal(
+    _ secret: SecretBytes, key: SecretBytes, aad: [UInt8]
+  ) throws(CryptographyError) -> [UInt8] {
+    let cipher = try cipher(for: key)
+    return try secret.withUnsafeBytes { (secret) throws(CryptographyError) in
+      try SealedBox.seal(secret, cipher: cipher, key: key, iv: SecureRandom.bytes(SealedBox.ivCount), aad: aad)
+    }
+  }
+
+  /// Checks and decrypts a secret in the memory that it stays in.
+  ///
+  /// - Throws: as `open`.
+  public static func openSecret(
+    _ sealed: [UInt8], key: SecretBytes, aad: [UInt8]
+  ) throws(CryptographyError) -> SecretBytes {
+    let cipher = try cipher(for: key)
+    return try SecretBytes(count: try SealedBox.plaintextCount(of: sealed)) { (output) throws(CryptographyError) in
+      try SealedBox.open(sealed, cipher: cipher, key: key, aad: aad, into: output)
+    }
+  }
+
   private static func cipher(for key: SecretBytes) throws(CryptographyError) -> OpaquePointer? {
     switch key.count {
     case 16: Algorithms.aes128GCM

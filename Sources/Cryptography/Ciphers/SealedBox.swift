@@ -9,6 +9,16 @@ enum SealedBox {
   static func seal(
     _ plaintext: [UInt8], cipher: OpaquePointer?, key: SecretBytes, iv: [UInt8], aad: [UInt8]
   ) throws(CryptographyError) -> [UInt8] {
+    try plaintext.withUnsafeBytes { plaintext in
+      Result { () throws(CryptographyError) in
+        try seal(plaintext, cipher: cipher, key: key, iv: iv, aad: aad)
+      }
+    }.get()
+  }
+
+  static func seal(
+    _ plaintext: UnsafeRawBufferPointer, cipher: OpaquePointer?, key: SecretBytes, iv: [UInt8], aad: [UInt8]
+  ) throws(CryptographyError) -> [UInt8] {
     guard iv.count == ivCount else {
       throw .wrongLength(of: "initialisation vector", expected: "\(ivCount)", actual: iv.count)
     }
@@ -21,7 +31,7 @@ enum SealedBox {
       guard let base = output.baseAddress else { return }
       done =
         start(context, cipher: cipher, key: key, iv: iv, aad: aad, encrypting: 1)
-        && update(context, plaintext[...], to: base + ivCount)
+        && update(context, plaintext, to: base + ivCount)
         && finish(context)
         && EVP_CIPHER_CTX_ctrl(
           context, EVP_CTRL_AEAD_GET_TAG, Int32(tagCount), base + ivCount + plaintext.count) == 1
@@ -34,30 +44,55 @@ enum SealedBox {
     return sealed
   }
 
-  static func open(
-    _ sealed: [UInt8], cipher: OpaquePointer?, key: SecretBytes, aad: [UInt8]
-  ) throws(CryptographyError) -> [UInt8] {
+  /// How many bytes are in the sealed ones.
+  static func plaintextCount(of sealed: [UInt8]) throws(CryptographyError) -> Int {
     guard sealed.count >= overhead else {
       throw .wrongLength(of: "sealed bytes", expected: "at least \(overhead)", actual: sealed.count)
     }
     try checkSize(sealed.count, of: "sealed bytes")
+    return sealed.count - overhead
+  }
+
+  /// Decrypts into `output`, which has room for `plaintextCount`.
+  static func open(
+    _ sealed: [UInt8], cipher: OpaquePointer?, key: SecretBytes, aad: [UInt8],
+    into output: UnsafeMutableRawBufferPointer
+  ) throws(CryptographyError) {
+    let count = try plaintextCount(of: sealed)
     try checkSize(aad.count, of: "associated data")
     guard let context = EVP_CIPHER_CTX_new() else { throw .libraryFailure("cipher context") }
     defer { EVP_CIPHER_CTX_free(context) }
-    let count = sealed.count - overhead
     var tag = [UInt8](sealed.suffix(tagCount))
-    var done = false
-    let plaintext = [UInt8](unsafeUninitializedCapacity: max(count, 1)) { output, written in
-      guard let base = output.baseAddress else { return }
-      done =
-        start(context, cipher: cipher, key: key, iv: [UInt8](sealed.prefix(ivCount)), aad: aad, encrypting: 0)
-        && update(context, sealed[ivCount..<ivCount + count], to: base)
-        && EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, Int32(tagCount), &tag) == 1
-        && finish(context)
-      // Bytes that failed authentication are an attacker's choice: they never leave this function.
-      if done { written = count } else { OPENSSL_cleanse(base, count) }
+    // The library wants an address even for no bytes.
+    let done = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 1) { nothing in
+      sealed.withUnsafeBytes { sealed -> Bool in
+        guard let base = output.baseAddress?.assumingMemoryBound(to: UInt8.self) ?? nothing.baseAddress else {
+          return false
+        }
+        return start(context, cipher: cipher, key: key, iv: [UInt8](sealed.prefix(ivCount)), aad: aad, encrypting: 0)
+          && update(context, UnsafeRawBufferPointer(rebasing: sealed[ivCount..<ivCount + count]), to: base)
+          && EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, Int32(tagCount), &tag) == 1
+          && finish(context)
+      }
     }
-    guard done else { throw .authenticationFailed }
+    guard done else {
+      // Bytes that failed authentication are an attacker's choice: they never leave this function.
+      OPENSSL_cleanse(output.baseAddress, output.count)
+      throw .authenticationFailed
+    }
+  }
+
+  /// Decrypts into an array.
+  static func open(
+    _ sealed: [UInt8], cipher: OpaquePointer?, key: SecretBytes, aad: [UInt8]
+  ) throws(CryptographyError) -> [UInt8] {
+    let count = try plaintextCount(of: sealed)
+    var plaintext = [UInt8](repeating: 0, count: count)
+    try plaintext.withUnsafeMutableBytes { output in
+      Result { () throws(CryptographyError) in
+        try open(sealed, cipher: cipher, key: key, aad: aad, into: output)
+      }
+    }.get()
     return plaintext
   }
 
@@ -79,13 +114,11 @@ enum SealedBox {
   }
 
   private static func update(
-    _ context: OpaquePointer, _ input: ArraySlice<UInt8>, to output: UnsafeMutablePointer<UInt8>
+    _ context: OpaquePointer, _ input: UnsafeRawBufferPointer, to output: UnsafeMutablePointer<UInt8>
   ) -> Bool {
-    input.withUnsafeBufferPointer { input in
-      guard let base = input.baseAddress, !input.isEmpty else { return true }
-      var count: Int32 = 0
-      return EVP_CipherUpdate(context, output, &count, base, Int32(input.count)) == 1 && Int(count) == input.count
-    }
+    guard let base = input.baseAddress?.assumingMemoryBound(to: UInt8.self), !input.isEmpty else { return true }
+    var count: Int32 = 0
+    return EVP_CipherUpdate(context, output, &count, base, Int32(input.count)) == 1 && Int(count) == input.count
   }
 
   private static func finish(_ context: OpaquePointer) -> Bool {
