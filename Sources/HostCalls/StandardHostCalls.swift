@@ -2,7 +2,8 @@ extension HostCallTable {
   /// Every family that this box has. One line each.
   public static func standard(_ services: HostServices) -> HostCallTable {
     HostCallTable([
-      ActionCall()
+      ActionCall(),
+      HTTPCall(services),
     ])
   }
 }
@@ -11,7 +12,7 @@ extension HostServices {
   /// The executors of the actions that those families propose. One line each.
   public var executors: [any ActionExecutor] {
     [
-      HTTPRequestExecutor(client: client, salt: salt)
+      HTTPRequestExecutor(client: client, keychain: keychain, salt: salt)
     ]
   }
 }
