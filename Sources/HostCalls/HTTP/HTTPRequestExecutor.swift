@@ -15,6 +15,7 @@ import Keychain
 public struct HTTPRequestExecutor: ActionExecutor {
   public static let maxURLBytes = 2048
   public static let maxBodyBytes = 1 << 20
+  public static let maxHeaders = HeaderFields.maxCount
   public static let maxResponseBytes = 4 << 20
   static let methods: Set<String> = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
