@@ -27,7 +27,17 @@ let package = Package(
     .target(name: "CLinux"),
     // The engine, compiled from Debian's qjs-src. Optimised in every configuration: where the stack ends is part of what
     // a run is.
-    .target(name: "CQuickJS", cSettings: [.unsafeFlags(["-O2", "-w", "-fwrapv", "-funsigned-char"])]),
+    .target(
+      name: "CQuickJS",
+      cSettings: [
+        .unsafeFlags([
+          "-O2", "-w", "-fwrapv", "-funsigned-char", "-ffp-contract=off", "-fno-omit-frame-pointer",
+        ])
+      ],
+      // From scripts/setup: the same mathematics on every CPU.
+      linkerSettings: [
+        .unsafeFlags(["-L\(Context.packageDirectory)/.build/engine"]), .linkedLibrary("portablem"),
+      ]),
     .target(name: "CJail"),
 
     // Storey 0: pure values. No I/O, no clock, no Foundation.

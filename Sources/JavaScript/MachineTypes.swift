@@ -17,6 +17,17 @@ public struct MachineLimits: Sendable, Hashable {
   public static let maxPendingCalls = 256
   /// Bytes of `console` output in the whole run; what goes beyond is dropped.
   public static let maxLogBytes = 64 << 10
+  /// Bytes of the arguments of all calls that are made in one turn.
+  public static let maxTurnBytes = 2 << 20
+
+  public static let fuelRange: ClosedRange<Int64> = 1...1_000_000
+  public static let memoryRange = (1 << 20)...(256 << 20)
+  public static let stackRange = (32 << 10)...(1 << 20)
+  public static let callsRange = 0...1_000_000
+  public var isWithinBounds: Bool {
+    Self.fuelRange.contains(fuel) && Self.memoryRange.contains(memory) && Self.stackRange.contains(stack)
+      && Self.callsRange.contains(calls)
+  }
 
   public init(fuel: Int64, memory: Int, stack: Int, calls: Int) {
     self.fuel = fuel
@@ -130,6 +141,8 @@ public struct MachineFailure: Error, Sendable, Hashable, CustomStringConvertible
     /// It awaits something that can never come.
     case deadlock
   }
+
+  public static let maxMessageBytes = 4 << 10
 
   public var kind: Kind
   /// At most 4 KiB; holds what the tool put there.

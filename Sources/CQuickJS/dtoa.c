@@ -1,0 +1,2 @@
+#include "sources.h"
+#include "/usr/src/quickjs-ng/dtoa.c"

@@ -1,0 +1,66 @@
+// What the files of this target know of each other.
+#ifndef SAFEBOX_ENGINE_INTERNAL_H
+#define SAFEBOX_ENGINE_INTERNAL_H
+
+#include "CQuickJS.h"
+#include "sources.h"
+#include "/usr/src/quickjs-ng/quickjs.h"
+
+typedef struct engine_block engine_block;
+
+typedef struct {
+  JSValue resolve, reject;
+  bool open;
+} engine_promise;
+
+struct engine {
+  JSRuntime *runtime;
+  JSContext *context;
+  engine_limits limits;
+  int64_t now;
+  int64_t fuel;
+  uint64_t random[4];
+
+  engine_block *blocks;   // everything the engine has allocated
+  size_t memory;
+
+  JSValue make_error;     // of the prelude: (value) -> ProtocolError
+  JSValue module, main;   // promises
+  JSValue function;
+  JSModuleDef *definition;
+  JSValue arguments[2];
+  int32_t argument_count;
+  bool synchronous;
+
+  engine_state state;
+  engine_failure failure;
+  char *outcome;
+  size_t outcome_count;
+
+  engine_promise *promises;   // by call number
+  int32_t call_count, call_capacity, pending;
+
+  engine_call *turn_calls;
+  int32_t turn_call_count, turn_call_capacity;
+  size_t turn_bytes;
+  engine_text *logs;
+  int32_t log_count, log_capacity;
+  size_t log_bytes;
+};
+
+// The engine whose code this thread is running; the engine's own code has no way to be told.
+extern _Thread_local engine *engine_current;
+
+// The first failure stays; the program gets no further than to the next poll.
+void engine_fail(engine *e, engine_failure failure, const char *message, size_t count);
+
+// In quickjs.c's own translation unit, because they need its internals.
+void engine_set_poll_counter(JSContext *context, int polls);
+int engine_poll(JSContext *context);
+JSValue engine_interrupt(JSContext *context);
+void engine_set_hash_seed(JSContext *context, uint32_t seed);
+
+extern const JSMallocFunctions engine_allocator;
+void engine_free_blocks(engine *e);
+
+#endif
