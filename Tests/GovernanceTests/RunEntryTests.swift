@@ -133,6 +133,10 @@ import Testing
     #expect(answer.arguments.hex == "1113acfe406ed48a377b09629c8fe566f8c11db8f81191668e1f329af294e574")
     #expect(chain.digest.hex == "2615e38980192c4c125caaf1a8cf9a6352c9c323d2068c04d76a19ef84e3acad")
     #expect(hash.digest.hex == "e9615a3f7096ed7de6075c31b410f97f8bdaad4be7872c9c39875edc4e4eba46")
+    let formats = try FaultCodeTests.formats()
+    for digest in [manifest.digest, RunChain.start, answer.arguments, chain.digest, hash.digest] {
+      #expect(formats.contains(digest.hex))
+    }
     let whole = hash.digest
     hash.outcome = .failure(.fuel, message: .of("one"))
     let failed = hash.digest

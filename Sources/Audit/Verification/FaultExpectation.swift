@@ -13,6 +13,7 @@ extension Fault {
     case .claim(let fault): fault.expectation
     case .vote(let fault): fault.expectation
     case .execution(let fault): fault.expectation
+    case .run(let fault): fault.expectation
     }
   }
 }
@@ -64,6 +65,18 @@ extension ExecutionFault {
     case .notExecuting(_, let status): ("executing", status?.name ?? "not known")
     case .epoch(let expected, let actual): (shown(expected), shown(actual))
     case .constitution(let expected, let actual): (shown(expected), shown(actual))
+    default: nil
+    }
+  }
+}
+
+extension RunFault {
+  fileprivate var expectation: (expected: String, actual: String)? {
+    switch self {
+    case .calls(let expected, let actual): ("\(expected)", "\(actual)")
+    case .callLimit(let limit, let actual): ("below \(limit)", "\(actual)")
+    case .chain(let expected, let actual), .execution(let expected, let actual): (expected.hex, actual.hex)
+    case .isolation(let expected, let actual): (expected.backend, actual.backend)
     default: nil
     }
   }

@@ -69,6 +69,7 @@ struct ProposalIndex: Sendable {
         switch body.voice {
         case .signer(let name, _): name
         case .client(let name): "client:\(name)"
+        case .run(let id): "run:\(id)"
         }
       try connection.statement(
         """

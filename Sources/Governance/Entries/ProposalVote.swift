@@ -18,10 +18,11 @@ public enum Verdict: String, Sendable, Hashable, CaseIterable {
 
 /// An approval, objection or withdrawal.
 public struct ProposalVote: EntryBody {
-  /// Who speaks: a signer with the claim that proves it, or (withdrawals only) an API client on the box's word.
+  /// Who speaks: a signer with the claim that proves it, or (withdrawals only) an API client or a run on the box's word.
   public enum Voice: Sendable, Hashable {
     case signer(String, claim: JSON)
     case client(String)
+    case run(RunID)
   }
 
   /// `approve`, `object` or `withdraw`.
@@ -41,6 +42,8 @@ public struct ProposalVote: EntryBody {
     proposal = try reader.digest("proposal")
     if verdict == .withdraw, body["client"] != nil {
       voice = .client(try reader.name("client"))
+    } else if verdict == .withdraw, body["run"] != nil {
+      voice = .run(try reader.run("run"))
     } else {
       voice = .signer(try reader.name("signer"), claim: try reader.json("claim"))
     }
@@ -54,6 +57,7 @@ public struct ProposalVote: EntryBody {
     case .signer(let name, let claim):
       ["proposal": .string(proposal.hex), "signer": .string(name), "claim": claim]
     case .client(let name): ["proposal": .string(proposal.hex), "client": .string(name)]
+    case .run(let id): ["proposal": .string(proposal.hex), "run": .string(id.hex)]
     }
   }
 }

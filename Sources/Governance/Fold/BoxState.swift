@@ -33,6 +33,12 @@ public struct BoxState: Sendable {
   var room = LiveRoom()
   /// What is in ``live``.
   var liveAmount = LiveRoom.Amount()
+  // Tools, communities and runs are of the box, not of an epoch: a change of its rules leaves them as they are.
+  var registry = ToolRegistry()
+  var communities: [String: CommunityRecord] = [:]
+  var maxCommunities = CommunityRecord.maxCount
+  var runs: [RunID: LiveRun] = [:]
+  var maxRuns = LiveRun.maxCount
   let signatures: SignatureCheck
 
   /// How long after its `expires` a proposal is remembered, in milliseconds: one day. Nothing can be repeated after it,

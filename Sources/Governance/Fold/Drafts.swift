@@ -32,4 +32,26 @@ extension BoxState {
     return ExecutionFinished(
       proposal: id, outcome: outcome, result: result, epoch: new?.epoch, constitution: new?.digest)
   }
+
+  /// The next answer delivered to a run, with its index filled in.
+  public func callRunDraft(_ answer: RunCalled) throws(RunFault) -> RunCalled {
+    guard let run = runs[answer.run] else { throw .unknownRun(answer.run) }
+    var body = answer
+    body.index = run.calls
+    return body
+  }
+
+  /// A new session of a run, with the number of delivered answers filled in.
+  public func resumeRunDraft(for id: RunID, isolation: RunIsolation, engine: String) throws(RunFault) -> RunResumed {
+    guard let run = runs[id] else { throw .unknownRun(id) }
+    return RunResumed(run: id, calls: run.calls, isolation: isolation, engine: engine)
+  }
+
+  /// The end of a run, with its answers counted, and chain and execution hash computed.
+  public func finishRunDraft(for id: RunID, fuel: Int64, outcome: RunOutcome) throws(RunFault) -> RunFinished {
+    guard let run = runs[id], let tool = registry.byDigest[run.tool] else { throw .unknownRun(id) }
+    return RunFinished(
+      run: id, calls: run.calls, chain: run.chain.digest, fuel: fuel, outcome: outcome,
+      execution: run.execution(tool.manifest, fuel: fuel, outcome: outcome).digest)
+  }
 }

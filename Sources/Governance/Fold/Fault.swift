@@ -11,6 +11,7 @@ public enum Fault: Error, Sendable, Hashable {
   case claim(ClaimFault)
   case vote(VoteFault)
   case execution(ExecutionFault)
+  case run(RunFault)
 
   /// A stable name, for example `statement.expired`.
   public var code: String {
@@ -22,6 +23,7 @@ public enum Fault: Error, Sendable, Hashable {
     case .claim(let fault): fault.code
     case .vote(let fault): fault.code
     case .execution(let fault): fault.code
+    case .run(let fault): fault.code
     }
   }
 }
@@ -36,6 +38,7 @@ extension Fault: CustomStringConvertible {
     case .claim(let fault): "\(fault)"
     case .vote(let fault): "\(fault)"
     case .execution(let fault): "\(fault)"
+    case .run(let fault): "\(fault)"
     }
   }
 }
@@ -126,7 +129,7 @@ extension StatementFault: CustomStringConvertible {
     case .repeated(let digest): "\(digest) was opened before"
     case .unknownPredecessor(let digest): "follows \(digest), which is not known"
     case .sealed(let type): "the box is sealed and accepts no \(type)"
-    case .unknownProposer(let name): "\(name) is no signer in this epoch"
+    case .unknownProposer(let name): "\(name) is no signer in this epoch and no live run"
     case .revokedProposer(let name): "\(name) is revoked"
     case .quotaOpen(let proposer, let limit): "\(proposer) has \(limit) proposals open, as many as the policy allows"
     case .quotaCount(let proposer, let limit, let period):
@@ -145,6 +148,12 @@ public enum EffectFault: Error, Sendable, Hashable, CustomStringConvertible {
   case noSigner(String)
   /// After it, the root rule could not be satisfied, and there would be no way back.
   case lockout(committee: String, needs: Int, left: Int)
+  /// That name and version is registered: nothing is ever overwritten.
+  case toolExists(name: String, version: String)
+  /// Not registered, or retired.
+  case noTool(name: String, version: String)
+  case toolsFull(limit: Int)
+  case communitiesFull(limit: Int)
 
   public var code: String {
     switch self {
@@ -152,6 +161,10 @@ public enum EffectFault: Error, Sendable, Hashable, CustomStringConvertible {
     case .notUnknown: "effect.not-unknown"
     case .noSigner: "effect.no-signer"
     case .lockout: "effect.lockout"
+    case .toolExists: "effect.tool-exists"
+    case .noTool: "effect.no-tool"
+    case .toolsFull: "effect.tools-full"
+    case .communitiesFull: "effect.communities-full"
     }
   }
 
@@ -162,6 +175,10 @@ public enum EffectFault: Error, Sendable, Hashable, CustomStringConvertible {
     case .noSigner(let name): "\(name) is no signer in this epoch"
     case .lockout(let committee, let needs, let left):
       "it would leave \(left) of \(committee), and the root rule needs \(needs)"
+    case .toolExists(let name, let version): "\(name) \(version) is registered already: register another version"
+    case .noTool(let name, let version): "\(name) \(version) is not registered, or is retired"
+    case .toolsFull(let limit): "there is room for \(limit) versions of tools, or for their manifests, and no more"
+    case .communitiesFull(let limit): "there is room for \(limit) communities and no more"
     }
   }
 }

@@ -75,9 +75,13 @@ extension BoxState {
   private func checkProposer(
     _ body: ProposalOpened, _ constitution: Constitution, at now: Int64
   ) throws(StatementFault) {
-    guard case .signer(let name) = body.proposer else { return }
-    guard constitution.signers[name] != nil else { throw .unknownProposer(name) }
-    guard !revokedSigners(at: now).contains(name) else { throw .revokedProposer(name) }
+    switch body.proposer {
+    case .client: return
+    case .run(let id): guard runs[id] != nil else { throw .unknownProposer("the run \(id)") }
+    case .signer(let name):
+      guard constitution.signers[name] != nil else { throw .unknownProposer(name) }
+      guard !revokedSigners(at: now).contains(name) else { throw .revokedProposer(name) }
+    }
   }
 
   private func checkRoom(_ body: ProposalOpened, _ procedure: Procedure, at now: Int64) throws(StatementFault) {
@@ -88,8 +92,8 @@ extension BoxState {
     try room.check(body.proposer, live: liveAmount) {
       live.values.reduce(into: LiveRoom.Amount()) { if $1.proposer == body.proposer { $0.add($1) } }
     }
-    guard let quota = procedure.quota else { return }
-    let key = Quotas.Key(policy: procedure.digest, proposer: body.proposer)
+    guard let quota = procedure.quota, let party = party(of: body.proposer) else { return }
+    let key = Quotas.Key(policy: procedure.digest, party: party)
     try quotas.check(key, quota, at: now) { isOpen($0) }
   }
 
@@ -117,6 +121,12 @@ extension BoxState {
   func checkEffect(_ effect: Effect, at now: Int64) throws(EffectFault) {
     switch effect {
     case .outside, .policies, .committees, .recovery, .release, .restrain(.stop), .restrain(.seal): return
+    case .register(let manifest): try registry.checkRegister(manifest)
+    case .retire(let name, let version): try registry.checkRetire(name: name, version: version)
+    case .community(let name, _):
+      guard communities[name] != nil || communities.count < maxCommunities else {
+        throw .communitiesFull(limit: maxCommunities)
+      }
     case .ratify(let id):
       let waiting = restraints.contains { $0.proposal == id && $0.lapse != .never && $0.holds(at: now) }
       guard waiting else { throw .nothingToRatify(id) }

@@ -30,6 +30,8 @@ extension BoxState {
     case .finished(let id, let outcome):
       let (settled, opensEpoch) = finish(id, outcome, at: now, index: index)
       return Applied(index: index, proposal: id, settled: settled, opensEpoch: opensEpoch)
+    case .ran(let step):
+      return Applied(index: index, proposal: nil, run: perform(step, at: now), settled: [], opensEpoch: false)
     }
   }
 
@@ -41,8 +43,8 @@ extension BoxState {
     for predecessor in proposal.statement.action.follows where !proposal.executedPredecessors.contains(predecessor) {
       followers[predecessor, default: []].insert(id)
     }
-    if let quota = proposal.procedure.quota {
-      let key = Quotas.Key(policy: proposal.procedure.digest, proposer: proposal.proposer)
+    if let quota = proposal.procedure.quota, let party = party(of: proposal.proposer) {
+      let key = Quotas.Key(policy: proposal.procedure.digest, party: party)
       let live = live
       quotas.record(key, quota, proposal, at: now) { live[$0]?.phase == .open }
     }
@@ -106,6 +108,15 @@ extension BoxState {
       return []
     case .release(let kind):
       restraints.removeAll { $0.kind == kind }
+      return []
+    case .register(let manifest):
+      registry.register(manifest, by: proposal.id, index: index)
+      return []
+    case .retire(let name, let version):
+      registry.retire(name: name, version: version, by: proposal.id)
+      return []
+    case .community(let name, let settings):
+      communities[name] = CommunityRecord(settings: settings, proposal: proposal.id)
       return []
     }
   }

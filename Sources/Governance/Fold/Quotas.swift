@@ -1,11 +1,11 @@
 import Cryptography
 
-/// What each proposer has opened under each policy that has a quota.
+/// What each party has opened under each policy that has a quota.
 struct Quotas: Sendable, Hashable {
-  /// One proposer under one policy. A changed policy has another digest and begins anew.
+  /// One party under one policy (``BoxState/party(of:)``). A changed policy has another digest and begins anew.
   struct Key: Sendable, Hashable {
     var policy: SHA256Digest
-    var proposer: Proposer
+    var party: String
   }
 
   /// Oldest first.
@@ -23,10 +23,10 @@ struct Quotas: Sendable, Hashable {
   func check(_ key: Key, _ quota: Quota, at now: Int64, isOpen: (SHA256Digest) -> Bool) throws(StatementFault) {
     guard let rows = opened[key] else { return }
     guard rows.count(where: { $0.at > now - quota.period * 1000 }) < quota.count else {
-      throw .quotaCount(proposer: key.proposer.text, limit: quota.count, period: quota.period)
+      throw .quotaCount(proposer: key.party, limit: quota.count, period: quota.period)
     }
     guard rows.count(where: { $0.expires > now && isOpen($0.proposal) }) < quota.open else {
-      throw .quotaOpen(proposer: key.proposer.text, limit: quota.open)
+      throw .quotaOpen(proposer: key.party, limit: quota.open)
     }
   }
 

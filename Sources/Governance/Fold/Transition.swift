@@ -11,14 +11,17 @@ enum Transition {
   case withdrawn(SHA256Digest)
   case started(SHA256Digest, Proposal.Start)
   case finished(SHA256Digest, Outcome)
+  case ran(RunTransition)
 }
 
 /// What folding an entry did.
 public struct Applied: Sendable, Hashable {
   /// Index of the entry.
   public var index: UInt64
-  /// The proposal that the entry is about; nil for `box.created`.
+  /// The proposal that the entry is about; nil for `box.created` and for entries about runs.
   public var proposal: SHA256Digest?
+  /// The run that the entry is about; nil for all others.
+  public var run: RunID?
   /// Proposals that the entry ended: its own, those whose epoch has passed, the one whose outcome was settled.
   public var settled: [Settlement]
   /// True when the entry opened a new epoch.
@@ -61,9 +64,27 @@ extension BoxState {
       return try checkWithdrawn(Self.vote(entry, .withdraw), constitution, at: now)
     case .executionStarted: return try checkStarted(Self.read(entry, ExecutionStarted.init(body:)), at: now)
     case .executionFinished: return try checkFinished(Self.read(entry, ExecutionFinished.init(body:)), at: now)
-    case .runStarted, .runResumed, .runCalled, .runFinished:
-      throw .body(
-        entry.kind, FieldError(field: "kind", expected: "an entry about a proposal", actual: entry.kind.rawValue))
+    case .runStarted:
+      let body = try Self.read(entry, RunStarted.init(body:))
+      return try Self.run { () throws(RunFault) in try checkRunStarted(body, at: now) }
+    case .runResumed:
+      let body = try Self.read(entry, RunResumed.init(body:))
+      return try Self.run { () throws(RunFault) in try checkRunResumed(body) }
+    case .runCalled:
+      let body = try Self.read(entry, RunCalled.init(body:))
+      return try Self.run { () throws(RunFault) in try checkRunCalled(body) }
+    case .runFinished:
+      let body = try Self.read(entry, RunFinished.init(body:))
+      return try Self.run { () throws(RunFault) in try checkRunFinished(body) }
+    }
+  }
+
+  /// A check of a run's entry, with its fault as one of the log.
+  private static func run(_ check: () throws(RunFault) -> Transition) throws(Fault) -> Transition {
+    do {
+      return try check()
+    } catch {
+      throw .run(error)
     }
   }
 

@@ -52,15 +52,16 @@ extension BoxState {
     _ vote: ProposalVote, _ constitution: Constitution, at now: Int64
   ) throws(Fault) -> Transition {
     let proposal = try proposalTakingVotes(vote, at: now)
-    switch vote.voice {
-    case .client(let name):
-      guard proposal.proposer == .client(name) else {
-        throw .vote(.notProposer(expected: proposal.proposer.text, actual: Proposer.client(name).text))
+    let speaker: Proposer =
+      switch vote.voice {
+      case .client(let name): .client(name)
+      case .run(let id): .run(id)
+      case .signer(let name, _): .signer(name)
       }
-    case .signer(let name, let json):
-      guard proposal.proposer == .signer(name) else {
-        throw .vote(.notProposer(expected: proposal.proposer.text, actual: Proposer.signer(name).text))
-      }
+    guard proposal.proposer == speaker else {
+      throw .vote(.notProposer(expected: proposal.proposer.text, actual: speaker.text))
+    }
+    if case .signer(let name, let json) = vote.voice {
       guard !proposal.procedure.demotes(name, constitution) else { throw .vote(.ownRemoval(signer: name)) }
       try verify(Self.voteClaim(json, .withdraw, proposal, name, at: now), constitution, at: now)
     }
@@ -79,7 +80,7 @@ extension BoxState {
     _ vote: ProposalVote, _ proposal: Proposal, _ verdict: Verdict, at now: Int64
   ) throws(Fault) -> (String, VoteClaim) {
     guard case .signer(let name, let json) = vote.voice else {
-      throw .vote(.notProposer(expected: "a signer", actual: "a client"))
+      throw .vote(.notProposer(expected: "a signer", actual: "no signer"))
     }
     return (name, try Self.voteClaim(json, verdict, proposal, name, at: now))
   }

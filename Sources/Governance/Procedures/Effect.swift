@@ -18,6 +18,12 @@ public enum Effect: Sendable, Hashable {
   case restrain(Restraint.Kind)
   /// Restraints of this kind end.
   case release(Restraint.Kind)
+  /// A tool version may run.
+  case register(ToolManifest)
+  /// A tool version starts no more runs.
+  case retire(name: String, version: String)
+  /// How a community's calls reach the world.
+  case community(String, settings: JSONObject)
 
   /// The constitution that the effect brings into force.
   public var constitution: Constitution? {
@@ -65,6 +71,21 @@ public enum Effect: Sendable, Hashable {
       }
       try note("note", &reader)
       effect = .resolve(proposal, outcome)
+    case ActionType.registerTool:
+      effect = .register(
+        try ToolManifest(json: publicJSON("manifest", &reader), path: reader.pathOf("manifest")))
+    case ActionType.retireTool:
+      effect = .retire(name: try reader.name("name"), version: try ToolManifest.version(&reader))
+    case ActionType.setCommunity:
+      let name = try reader.name("community")
+      let settings = try publicJSON("settings", &reader)
+      let bytes = settings.canonicalBytes().count
+      guard let object = settings.object, bytes <= CommunityRecord.maxBytes else {
+        throw FieldError(
+          field: reader.pathOf("settings"), expected: "an object of at most \(CommunityRecord.maxBytes) bytes",
+          actual: settings.object == nil ? settings.summary : "\(bytes) bytes")
+      }
+      effect = .community(name, settings: object)
     case ActionType.revoke:
       effect = .restrain(.revoke(try reader.name("signer")))
       try note("reason", &reader)
@@ -79,6 +100,15 @@ public enum Effect: Sendable, Hashable {
     }
     try reader.finish()
     return effect
+  }
+
+  /// A value that the fold itself keeps: what a commitment hides it could not.
+  private static func publicJSON(_ name: String, _ reader: inout ObjectReader) throws(FieldError) -> JSON {
+    let value = try reader.json(name)
+    guard !Commitment.occurs(in: value) else {
+      throw FieldError(field: reader.pathOf(name), expected: "public values", actual: "a commitment")
+    }
+    return value
   }
 
   /// A remark for people: a text, or the commitment to one.

@@ -12,17 +12,21 @@ public enum ActionType {
   public static let seal = "box.seal"
   public static let unseal = "box.unseal"
   public static let revoke = "signer.revoke"
+  public static let registerTool = "tool.register"
+  public static let retireTool = "tool.retire"
+  public static let setCommunity = "community.set"
 
   /// All of them.
   public static let folded: Set<String> = [
-    policySet, committeeSet, recover, ratify, resolve, stop, resume, seal, unseal, revoke,
+    policySet, committeeSet, recover, ratify, resolve, stop, resume, seal, unseal, revoke, registerTool, retireTool,
+    setCommunity,
   ]
 
   /// Types that change the constitution and open a new epoch.
   public static let constitutional: Set<String> = [policySet, committeeSet, recover]
 
   /// First words that no other type may use: an executor cannot be hung on a type that looks like governance.
-  static let reservedWords: Set<String> = ["governance", "execution", "box", "signer"]
+  static let reservedWords: Set<String> = ["governance", "execution", "box", "signer", "tool", "community", "run"]
 
   /// True for a type that is reserved and does not exist.
   static func isReserved(_ type: String) -> Bool {

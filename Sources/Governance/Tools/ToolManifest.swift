@@ -126,11 +126,7 @@ public struct ToolManifest: Sendable, Hashable {
   public init(json: JSON, path: String = "manifest") throws(FieldError) {
     var reader = try ObjectReader(json, path: path)
     name = try reader.name("name")
-    version = try reader.string("version", maxBytes: 32)
-    guard !version.isEmpty, version.utf8.allSatisfy(Self.isVersionByte) else {
-      throw FieldError(
-        field: reader.pathOf("version"), expected: "1-32 of 0-9 A-Z a-z . + -", actual: JSON.string(version).summary)
-    }
+    version = try Self.version(&reader)
     description = try reader.optionalString("description", maxBytes: 1024) ?? ""
     source = try reader.digest("source")
     input = reader.optionalJSON("input")
@@ -207,6 +203,16 @@ public struct ToolManifest: Sendable, Hashable {
   /// Whether some grant covers a call with these facts.
   public func permits(_ method: String, facts: [String: String]) -> Bool {
     uses.contains { $0.permits(method, facts: facts) }
+  }
+
+  /// The member `version` of a manifest, or of an action about one.
+  static func version(_ reader: inout ObjectReader) throws(FieldError) -> String {
+    let version = try reader.string("version", maxBytes: 32)
+    guard !version.isEmpty, version.utf8.allSatisfy(isVersionByte) else {
+      throw FieldError(
+        field: reader.pathOf("version"), expected: "1-32 of 0-9 A-Z a-z . + -", actual: JSON.string(version).summary)
+    }
+    return version
   }
 
   private static func isVersionByte(_ byte: UInt8) -> Bool {
