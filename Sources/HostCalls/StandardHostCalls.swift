@@ -3,6 +3,7 @@ extension HostCallTable {
   public static func standard(_ services: HostServices) -> HostCallTable {
     HostCallTable([
       ActionCall(),
+      FilesCall(services),
       HTTPCall(services),
     ])
   }
@@ -12,7 +13,8 @@ extension HostServices {
   /// The executors of the actions that those families propose. One line each.
   public var executors: [any ActionExecutor] {
     [
-      HTTPRequestExecutor(client: client, keychain: keychain, salt: salt)
+      HTTPRequestExecutor(client: client, keychain: keychain, salt: salt),
+      FilesWriteExecutor(files: files, salt: salt),
     ]
   }
 }

@@ -61,29 +61,32 @@ public final class FileStreams: Sendable {
 
   private let blobs: BlobStore
   private let index: Mutex<FileIndex>
+  private let now: @Sendable () -> Int64
 
   /// Opens the index in the directory `path`, making both when they are absent.
-  public init(path: String, blobs: BlobStore) throws {
+  ///
+  /// - Parameter now: Unix milliseconds, for the items' times.
+  public init(path: String, blobs: BlobStore, now: @escaping @Sendable () -> Int64) throws {
     self.blobs = blobs
+    self.now = now
     index = Mutex(FileIndex(connection: try FileIndex.open(in: try Directory.make(path))))
   }
 
   /// Appends an item and makes it durable. With a `key` (an action digest) a second append of the same key returns the
   /// first one's item and stores nothing.
   public func append(
-    _ content: [UInt8], name: String? = nil, to stream: String, community: String, at: Int64,
-    key: SHA256Digest? = nil
+    _ content: [UInt8], name: String? = nil, to stream: String, community: String, key: SHA256Digest? = nil
   ) throws(Failure) -> Item {
     try Self.check(stream: stream)
     if let name {
-      guard (1...Self.maxNameBytes).contains(name.utf8.count), name.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F })
-      else { throw .itemName(bytes: name.utf8.count) }
+      guard Self.isItemName(name) else { throw .itemName(bytes: name.utf8.count) }
     }
     guard content.count <= Self.maxItemBytes else {
       throw .tooLarge(bytes: content.count, limit: Self.maxItemBytes)
     }
     if let key, let known = try item(key: key, community: community) { return known }
     let digest = SHA256.hash(content)
+    let at = now()
     let appended = try Self.storing {
       let blob = try blobs.put(content, community: community)
       return try index.withLock {
@@ -150,6 +153,10 @@ public final class FileStreams: Sendable {
         && part.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || "-_.".utf8.contains($0) }
     }
     guard stream.utf8.count <= 64, isGood else { throw .streamName(stream) }
+  }
+
+  static func isItemName(_ name: String) -> Bool {
+    (1...maxNameBytes).contains(name.utf8.count) && name.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
   }
 
   private static func storing<Value>(_ body: () throws -> Value) throws(Failure) -> Value {

@@ -67,7 +67,9 @@ public struct HTTPCall: HostCall {
 
   // MARK: Looking
 
-  private func look(_ method: String, _ arguments: JSON, _ context: HostCallContext) throws(HostCallError) -> HostCallPlan {
+  private func look(
+    _ method: String, _ arguments: JSON, _ context: HostCallContext
+  ) throws(HostCallError) -> HostCallPlan {
     let call = try HostArguments.read(arguments) { reader throws(FieldError) in
       try Target(&reader, maxBytes: Self.maxURLBytes)
     }
