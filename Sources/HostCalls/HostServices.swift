@@ -1,3 +1,4 @@
+import Glibc
 import HTTPClient
 import Keychain
 
@@ -8,13 +9,24 @@ public struct HostServices: Sendable {
   public var files: FileStreams
   /// Fresh random bytes for a commitment's salt.
   public var salt: @Sendable () -> [UInt8]
+  /// Unix milliseconds: for the dates of messages and the expiry of tokens that a peer demands.
+  public var clock: @Sendable () -> Int64
 
   public init(
-    client: HTTPClient, keychain: Keychain, files: FileStreams, salt: @escaping @Sendable () -> [UInt8]
+    client: HTTPClient, keychain: Keychain, files: FileStreams, salt: @escaping @Sendable () -> [UInt8],
+    clock: @escaping @Sendable () -> Int64 = HostServices.systemClock
   ) {
     self.client = client
     self.keychain = keychain
     self.files = files
     self.salt = salt
+    self.clock = clock
+  }
+
+  /// This machine's.
+  public static let systemClock: @Sendable () -> Int64 = {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
   }
 }

@@ -32,11 +32,14 @@ public struct MailServer: Sendable, Hashable, CustomStringConvertible {
 
   /// `host:port`, the port left out where it is the default.
   public var authority: String {
-    let name = literal.map { !$0.isIPv4 } == true ? "[\(host)]" : host
+    let name = bracketedHost
     return port == Self.defaultPort(security) ? name : "\(name):\(port)"
   }
 
   public var description: String { "\(scheme)://\(authority)" }
+
+  /// The host as it stands before a port.
+  public var bracketedHost: String { literal.map { !$0.isIPv4 } == true ? "[\(host)]" : host }
 
   var scheme: String { security == .tls ? "smtps" : "smtp" }
 

@@ -40,10 +40,8 @@ final class MailTransfer: RunningTransfer {
     var options = OptionWriter(easy)
     options.set(safebox_curl_set_error_buffer(easy, errorText.buffer))
     options.long(CURLOPT_NOSIGNAL, 1)
-
-    let host = server.literal.map { !$0.isIPv4 } == true ? "[\(server.host)]" : server.host
     // The path is the name for EHLO; without one libcurl would tell this machine's own.
-    options.string(CURLOPT_URL, "\(server.scheme)://\(host):\(server.port)/\(mail.clientName)")
+    options.string(CURLOPT_URL, "\(server.scheme)://\(server.bracketedHost):\(server.port)/\(mail.clientName)")
     options.string(CURLOPT_PROTOCOLS_STR, server.scheme)
     options.long(CURLOPT_DISALLOW_USERNAME_IN_URL, 1)
     options.string(CURLOPT_PROXY, "")

@@ -31,7 +31,7 @@ public struct MailRoute: Sendable, Hashable {
     switch (user, secret) {
     case (nil, nil): login = nil
     case (let user?, let secret?):
-      guard !user.isEmpty, RouteText.isPlain(user) else {
+      guard !user.isEmpty, MessageText.isLine(user) else {
         throw FieldError(
           field: reader.pathOf("user"), expected: "a user name without control characters",
           actual: JSON.string(user).summary)
@@ -47,7 +47,7 @@ public struct MailRoute: Sendable, Hashable {
     }
     from = try MailAddress(try reader.string("from", maxBytes: MailAddress.maxBytes), path: reader.pathOf("from"))
     name = try reader.optionalString("name", maxBytes: 128)
-    if let name, !RouteText.isPlain(name) {
+    if let name, !MessageText.isLine(name) {
       throw FieldError(
         field: reader.pathOf("name"), expected: "a name without control characters", actual: JSON.string(name).summary)
     }

@@ -1,13 +1,9 @@
 import CanonicalJSON
+import Governance
 import HTTPClient
 
 /// Texts that several routes have.
 enum RouteText {
-  /// Whether the text has no control characters.
-  static func isPlain(_ text: String) -> Bool {
-    text.unicodeScalars.allSatisfy { $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) }
-  }
-
   /// 1 to 64 ASCII letters, digits, `.`, `_` and `-`.
   static func isName(_ text: String) -> Bool {
     (1...64).contains(text.utf8.count)
@@ -26,7 +22,7 @@ enum RouteText {
 
   static func optionalSecretName(_ member: String, of reader: inout ObjectReader) throws(FieldError) -> String? {
     guard let name = try reader.optionalString(member, maxBytes: 64) else { return nil }
-    guard isName(name) else {
+    guard Name.isValid(name) else {
       throw FieldError(
         field: reader.pathOf(member), expected: "the name of a secret", actual: JSON.string(name).summary)
     }
@@ -61,6 +57,9 @@ enum RouteText {
     return (text.hasSuffix("/") ? String(text.dropLast()) : text) + path
   }
 
-  /// The host as secrets are bound to it: with `:port` where that is not the scheme's own.
-  static func binding(_ url: HTTPURL) -> String { url.authority }
+  /// The destination as secrets are bound to it: with `:port` where that is not the scheme's own, with `http://` in clear
+  /// text.
+  static func destination(_ url: HTTPURL) -> String {
+    url.scheme == .http ? "http://\(url.authority)" : url.authority
+  }
 }
