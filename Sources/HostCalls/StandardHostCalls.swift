@@ -5,6 +5,10 @@ extension HostCallTable {
       ActionCall(),
       FilesCall(services),
       HTTPCall(services),
+      SMTPCall(),
+      SMSCall(),
+      PushCall(),
+      TelegramCall(services),
     ])
   }
 }
@@ -15,6 +19,10 @@ extension HostServices {
     [
       HTTPRequestExecutor(client: client, keychain: keychain, salt: salt),
       FilesWriteExecutor(files: files, salt: salt),
+      SMTPSendExecutor(self),
+      SMSSendExecutor(self),
+      PushSendExecutor(self),
+      TelegramSendExecutor(self),
     ]
   }
 }

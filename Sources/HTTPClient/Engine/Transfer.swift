@@ -81,7 +81,8 @@ final class Transfer: RunningTransfer {
     if let path = job.request.unixSocketPath {
       options.string(CURLOPT_UNIX_SOCKET_PATH, path)
     } else if !job.addresses.isEmpty {
-      options.list(CURLOPT_RESOLVE, lists.keep([Self.pin(host: job.url.host, port: job.url.port, addresses: job.addresses)]))
+      let pin = Self.pin(host: job.url.host, port: job.url.port, addresses: job.addresses)
+      options.list(CURLOPT_RESOLVE, lists.keep([pin]))
     }
     configureMessage(&options)
     guard options.result == CURLE_OK else {

@@ -72,8 +72,8 @@ final class MailTransfer: RunningTransfer {
     options.set(safebox_curl_set_write_callback(easy, Self.writeCallback, context))
     options.set(safebox_curl_set_socket_callback(easy, Self.socketCallback, context))
     if !job.addresses.isEmpty {
-      options.list(
-        CURLOPT_RESOLVE, lists.keep([Transfer.pin(host: server.host, port: server.port, addresses: job.addresses)]))
+      let pin = Transfer.pin(host: server.host, port: server.port, addresses: job.addresses)
+      options.list(CURLOPT_RESOLVE, lists.keep([pin]))
     }
     guard options.result == CURLE_OK else {
       throw HTTPClientErrorKind(.library(String(cString: curl_easy_strerror(options.result))))

@@ -5,7 +5,8 @@ import Cryptography
 enum HeaderText {
   /// Unstructured text, as of a subject; lines after the first begin with a blank.
   static func unstructured(_ text: String) -> String {
-    let isPlain = text.utf8.count <= 60 && isPrintable(text) && !text.contains("=?")
+    let isPlain =
+      text.utf8.count <= 60 && isPrintable(text) && !text.contains("=?")
       && text.utf8.first != 0x20 && text.utf8.last != 0x20
     return isPlain ? text : encodedWords(text)
   }
@@ -52,6 +53,7 @@ enum HeaderText {
 
   // RFC 5987 section 3.2.1.
   private static func isAttributeByte(_ byte: UInt8) -> Bool {
-    (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte) || "!#$&+-.^_`|~".utf8.contains(byte)
+    (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
+      || "!#$&+-.^_`|~".utf8.contains(byte)
   }
 }

@@ -41,7 +41,8 @@ struct MailDraft {
         actual: "\(everybody.count)")
     }
     guard Set(everybody).count == everybody.count else {
-      throw FieldError(field: reader.pathOf("to"), expected: "each recipient once in to, cc and bcc", actual: "a second")
+      throw FieldError(
+        field: reader.pathOf("to"), expected: "each recipient once in to, cc and bcc", actual: "one twice")
     }
     if let text = try reader.optionalString("from", maxBytes: MailAddress.maxBytes) {
       from = try MailAddress(text, path: reader.pathOf("from"))

@@ -108,7 +108,8 @@ struct FCMSender {
     }
     // {"error":{"code":404,"status":"NOT_FOUND","details":[{"errorCode":"UNREGISTERED",...}]}}
     let error = answer.json?["error"]
-    let codes = (error?["details"]?.array ?? []).compactMap { $0["errorCode"]?.string } + [error?["status"]?.string ?? ""]
+    let codes =
+      (error?["details"]?.array ?? []).compactMap { $0["errorCode"]?.string } + [error?["status"]?.string ?? ""]
     if let code = codes.first(where: Self.isWord) { facts["code"] = .string(code) }
     return VendorExchange.unconfirmed(answer, isSpoken: error?.object != nil, facts)
   }

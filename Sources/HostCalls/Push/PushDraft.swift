@@ -33,7 +33,8 @@ struct PushDraft {
     case .fcm: to = try Self.token(&reader)
     case .webpush:
       var subscription = try reader.object("to")
-      to = try Self.endpoint(try subscription.string("endpoint", maxBytes: Self.maxTokenBytes), subscription.pathOf("endpoint"))
+      to = try Self.endpoint(
+        try subscription.string("endpoint", maxBytes: Self.maxTokenBytes), subscription.pathOf("endpoint"))
       // Browsers add when it ends; the push service knows that better.
       _ = subscription.optionalJSON("expirationTime")
       keys = try WebPushSubscription.Keys(try subscription.json("keys"), path: subscription.pathOf("keys"))

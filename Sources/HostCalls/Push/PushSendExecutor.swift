@@ -37,7 +37,8 @@ public struct PushSendExecutor: ActionExecutor {
       guard let route = order.settings.push?.webPush else {
         return .failed("the community's settings name no push by webpush")
       }
-      return await WebPushSender(route: route, exchange: exchange, resolver: resolver, now: services.clock()).send(draft)
+      return await WebPushSender(route: route, exchange: exchange, resolver: resolver, now: services.clock()).send(
+        draft)
     }
   }
 

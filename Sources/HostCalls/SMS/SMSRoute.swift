@@ -59,7 +59,8 @@ public struct SMSRoute: Sendable, Hashable {
   static func sender(_ json: JSON, path: String) throws(FieldError) -> String {
     guard let text = json.string, PhoneNumber.isE164(text) || isOtherSender(text) else {
       throw FieldError(
-        field: path, expected: "a number as in +15551234567, a short code, a service's SID or a name of 1-11 characters",
+        field: path,
+        expected: "a number as in +15551234567, a short code, a service's SID or a name of 1-11 characters",
         actual: json.summary)
     }
     return text

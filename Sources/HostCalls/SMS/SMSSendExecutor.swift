@@ -40,7 +40,9 @@ public struct SMSSendExecutor: ActionExecutor {
       return .failed(error.reason)
     }
     let isService = from.hasPrefix("MG") && from.utf8.count == 34
-    let form = FormBody.encode([("To", draft.to), (isService ? "MessagingServiceSid" : "From", from), ("Body", draft.body)])
+    let form = FormBody.encode([
+      ("To", draft.to), (isService ? "MessagingServiceSid" : "From", from), ("Body", draft.body),
+    ])
     let request = HTTPClientRequest(
       method: "POST", url: RouteText.joined(route.url, "/2010-04-01/Accounts/\(route.account)/Messages.json"),
       headers: [
@@ -82,7 +84,6 @@ public struct SMSSendExecutor: ActionExecutor {
   private static func isWord(_ text: String) -> Bool {
     (1...32).contains(text.utf8.count) && text.utf8.allSatisfy { (97...122).contains($0) || $0 == UInt8(ascii: "_") }
   }
-
 
   private static func read(_ params: JSON, _ view: ParamsView) throws(FieldError) -> (String, SMSDraft) {
     var reader = try ObjectReader(params, path: "action.params")

@@ -74,7 +74,9 @@ public struct TelegramCall: HostCall {
     if answer.isSuccess, answer.json?["ok"] == true, let result = answer.json?["result"] { return .success(result) }
     var details = answer.facts
     if let text = answer.json?["description"]?.string { details["description"] = .string(String(text.prefix(256))) }
-    if answer.status == 429 { return .failure(HostCallError("rate_limited", "Telegram wants fewer calls", details: details)) }
+    if answer.status == 429 {
+      return .failure(HostCallError("rate_limited", "Telegram wants fewer calls", details: details))
+    }
     return .failure(
       HostCallError(
         "upstream", answer.json == nil ? "the answer is not the Bot API's" : "Telegram refused the call",

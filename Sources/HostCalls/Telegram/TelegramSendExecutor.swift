@@ -69,7 +69,8 @@ public struct TelegramSendExecutor: ActionExecutor {
     let request = try TelegramRequest(&reader, view)
     guard !request.looks else {
       throw FieldError(
-        field: reader.pathOf("method"), expected: "a method that is no get", actual: JSON.string(request.method).summary)
+        field: reader.pathOf("method"), expected: "a method that is no get", actual: JSON.string(request.method).summary
+      )
     }
     let chat = reader.optionalJSON("chat")
     // Approvers read this member; what is sent must be for the same chat.
