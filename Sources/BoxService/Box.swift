@@ -3,6 +3,7 @@ import Cryptography
 import Governance
 import HTTPClient
 import HTTPServer
+import Keychain
 import HostCalls
 import Receipts
 import Storage
@@ -139,16 +140,19 @@ public final class Box: Sendable {
       let sequencer = try Sequencer(
         writer: writer, state: state, signers: signers.signers, clock: environment.clock, epochs: epochs,
         onCommit: { events.advance(to: $0) })
+      let keychain = try Keychain(path: directory.keychainPath, master: keys.master)
       let executors = ExecutorTable(
-        [HTTPRequestExecutor(client: httpClient, salt: { SecureRandom.bytes(Opening.saltBytes) })]
-          + environment.executors)
+        [
+          HTTPRequestExecutor(client: httpClient, salt: { SecureRandom.bytes(Opening.saltBytes) }),
+          SecretPutExecutor(keychain: keychain, clock: environment.clock), SecretRemoveExecutor(keychain: keychain),
+        ] + environment.executors)
       let openings = try OpeningStore(
         blobs: BlobStore(path: directory.blobsPath, master: keys.master), blocking: blocking)
       let scheduler = ExecutionScheduler(
         sequencer: sequencer, executors: executors, openings: openings, metrics: metrics, clock: environment.clock,
         report: environment.report)
       core = BoxCore(
-        sequencer: sequencer, executors: executors, scheduler: scheduler, openings: openings, index: index,
+        sequencer: sequencer, executors: executors, scheduler: scheduler, openings: openings, keychain: keychain, index: index,
         epochs: epochs, events: events, metrics: metrics, blocking: blocking,
         idempotencySecret: try HKDFSHA256.derive(
           from: keys.master, salt: [], info: Array("safebox/idempotency/v1".utf8), count: 32))
@@ -243,6 +247,7 @@ public final class Box: Sendable {
     // The log is closed: what is cut off now has no end in it, and the next start reconciles it.
     await core?.scheduler.cut()
     core?.openings.close()
+    core?.keychain.close()
     httpClient.shutDown()
     store.release()
   }
@@ -280,7 +285,7 @@ public final class Box: Sendable {
       return core
     }
     endpoints += ProposalRoutes(core: core).endpoints + GovernanceRoutes(core: core).endpoints
-    endpoints += ReceiptRoutes(core: core, witnesses: witnesses).endpoints
+    endpoints += ReceiptRoutes(core: core, witnesses: witnesses).endpoints + SecretRoutes(core: core).endpoints
     return endpoints
   }
 

@@ -2,6 +2,7 @@ import CanonicalJSON
 import Cryptography
 import Governance
 import HTTPServer
+import Keychain
 import HostCalls
 import Storage
 import TransparencyLog
@@ -12,6 +13,7 @@ struct BoxCore: Sendable {
   let executors: ExecutorTable
   let scheduler: ExecutionScheduler
   let openings: OpeningStore
+  let keychain: Keychain
   let index: ProposalIndex
   let epochs: EpochArchive
   let events: EventHub
@@ -53,6 +55,13 @@ struct BoxCore: Sendable {
     }
     await scheduler.consider(id)
     return id
+  }
+
+  /// The openings of an action that may be shown: those of its secrets are for the executor alone.
+  func shownOpenings(of action: Action) async throws -> [SHA256Digest: Opening] {
+    var shown = try await openings.openings(of: action)
+    for digest in action.commitments(in: executors[action.type]?.secretParams ?? []) { shown[digest] = nil }
+    return shown
   }
 
   func vote(_ vote: ProposalVote) async throws {

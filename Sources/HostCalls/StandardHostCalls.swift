@@ -23,6 +23,7 @@ extension HostServices {
       SMSSendExecutor(self),
       PushSendExecutor(self),
       TelegramSendExecutor(self),
+      SecretPutExecutor(keychain: keychain), SecretRemoveExecutor(keychain: keychain),
     ]
   }
 }

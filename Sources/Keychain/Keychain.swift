@@ -19,9 +19,8 @@ public final class Keychain: Sendable {
   /// Hosts of one secret.
   public static let maxHosts = 32
 
-  private let lock: ProcessLock
   private let master: SecretBytes
-  private let table: Mutex<Table>
+  private let table: Mutex<Table?>
 
   /// Opens the keychain in the directory `path`, making it when it is absent.
   ///
@@ -32,9 +31,19 @@ public final class Keychain: Sendable {
       throw CryptographyError.wrongLength(of: "keychain master key", expected: "at least 32", actual: master.count)
     }
     let directory = try Directory.make(path)
-    lock = try ProcessLock(directory)
+    let lock = try ProcessLock(directory)
     self.master = master
-    table = Mutex(Table(table: try SecretTable(in: directory)))
+    table = Mutex(Table(lock: lock, table: try SecretTable(in: directory)))
+  }
+
+  /// Gives the directory free. What is asked for afterwards is `unavailable`.
+  public func close() { table.withLock { $0 = nil } }
+
+  private func withTable<Result>(_ body: (SecretTable) throws -> Result) throws -> Result {
+    try table.withLock { held in
+      guard let held else { throw SecretFailure.unavailable }
+      return try body(held.table)
+    }
   }
 
   /// Stores a value durably as the next version of the name, in the place of the one before.
@@ -53,12 +62,11 @@ public final class Keychain: Sendable {
   ) throws -> Int64 {
     try Self.check(community, "community")
     try Self.check(name, "name")
-    try Self.check(value, kind)
+    try Self.check(value, kind: kind)
     let bound = try Self.hosts(hosts)
     let cipher = try SecretCipher(master: master, community: community)
-    return try table.withLock { held in
-      let table = held.table
-      return try table.transaction {
+    return try withTable { table in
+      try table.transaction {
         if let proposal, let done = try table.performed(proposal) { return done }
         let earlier = try table.row(community: community, name: name)?.info
         guard try earlier != nil || table.count(community: community) < Self.maxSecrets else {
@@ -80,9 +88,8 @@ public final class Keychain: Sendable {
   /// - Returns: the version that was removed; nil when there was no such secret.
   @discardableResult
   public func remove(community: String, name: String, proposal: SHA256Digest? = nil) throws -> Int64? {
-    try table.withLock { held in
-      let table = held.table
-      return try table.transaction {
+    try withTable { table in
+      try table.transaction {
         if let proposal, let done = try table.performed(proposal) { return done }
         guard let info = try table.row(community: community, name: name)?.info else { return nil }
         try table.delete(community: community, name: name)
@@ -94,7 +101,12 @@ public final class Keychain: Sendable {
 
   /// The community's secrets by name, never their values.
   public func list(community: String) throws -> [SecretInfo] {
-    try table.withLock { try $0.table.list(community: community) }
+    try withTable { try $0.list(community: community) }
+  }
+
+  /// The version that the proposal put or removed; nil when it was not carried out.
+  public func version(of proposal: SHA256Digest) throws -> Int64? {
+    try withTable { try $0.performed(proposal) }
   }
 
   /// What reads the community's secrets for one call. Make one for each call: it reads every name once, so that all of a
@@ -119,7 +131,7 @@ public final class Keychain: Sendable {
   }
 
   /// Holds a value against the limits.
-  public static func check(_ value: SecretBytes, _ kind: SecretKind) throws(SecretFailure) {
+  public static func check(_ value: SecretBytes, kind: SecretKind) throws(SecretFailure) {
     guard value.count >= minValueBytes else { throw .valueTooShort(bytes: value.count, minimum: minValueBytes) }
     guard value.count <= maxValueBytes else { throw .valueTooLong(bytes: value.count, limit: maxValueBytes) }
     guard kind == .key || value.withUnsafeBytes({ String(validating: $0, as: UTF8.self) }) != nil else {
@@ -136,7 +148,7 @@ public final class Keychain: Sendable {
     let row: (info: SecretInfo, sealed: [UInt8])?
     let cipher: SecretCipher
     do {
-      row = try table.withLock { try $0.table.row(community: community, name: name) }
+      row = try withTable { try $0.row(community: community, name: name) }
       cipher = try SecretCipher(master: master, community: community)
     } catch {
       throw .unavailable
@@ -151,6 +163,7 @@ public final class Keychain: Sendable {
 
   /// The table belongs to whoever holds the mutex.
   private struct Table: @unchecked Sendable {
+    let lock: ProcessLock
     let table: SecretTable
   }
 }

@@ -72,6 +72,9 @@ struct ProposalRequest: Sendable {
     var openings: [Opening] = []
     var action = try Action(json: raw)
     if let executor = executors[action.type] {
+      if let name = disclosed.intersection(executor.secretParams).min() {
+        throw FieldError(field: "disclose", expected: "no member that is a secret", actual: name)
+      }
       var params = action.params
       for name in executor.privateParams.sorted() where !disclosed.contains(name) {
         guard let value = params[name], Commitment(json: value) == nil else { continue }

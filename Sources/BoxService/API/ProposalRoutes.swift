@@ -181,7 +181,7 @@ struct ProposalRoutes: Sendable {
   private func openings(_ call: Call) async throws -> HTTPResponse {
     let view = try await box.view(try Self.id(call))
     var object: JSONObject = [:]
-    for (digest, opening) in try await box.openings.openings(of: view.opened.statement.action) {
+    for (digest, opening) in try await box.shownOpenings(of: view.opened.statement.action) {
       object[digest.hex] = opening.json
     }
     return HTTPResponse.json(["openings": .object(object)])

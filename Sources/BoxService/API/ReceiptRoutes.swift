@@ -74,7 +74,7 @@ struct ReceiptRoutes: Sendable {
     guard let client = call.client, client.scopes.contains(.openings) else {
       throw Problem(status: 403, code: "scope_missing", detail: "disclosing needs the scope openings")
     }
-    var available = try await box.openings.openings(of: view.opened.statement.action)
+    var available = try await box.shownOpenings(of: view.opened.statement.action)
     for (_, commitment) in Commitment.all(in: view.result ?? .null, path: "result") {
       available[commitment.digest] = try await box.openings.opening(commitment.digest)
     }

@@ -28,7 +28,7 @@ public struct DataDirectory: Sendable {
   public struct Keys: Sendable {
     public let ed25519: Ed25519.PrivateKey
     public let es256: P256.PrivateKey
-    /// Root of the keys of the blob store.
+    /// Root of the keys of the blob store and of the keychain.
     public let master: SecretBytes
 
     public init(ed25519: Ed25519.PrivateKey, es256: P256.PrivateKey, master: SecretBytes) {
@@ -51,6 +51,7 @@ public struct DataDirectory: Sendable {
   public var masterPath: String { "\(path)/keys/master.key" }
   public var logPath: String { "\(path)/log" }
   public var blobsPath: String { "\(path)/blobs" }
+  public var keychainPath: String { "\(path)/keychain" }
 
   public func configuration() throws -> BoxConfiguration {
     let bytes = try read(configurationPath, limit: 65536)

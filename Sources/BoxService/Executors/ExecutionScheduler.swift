@@ -213,7 +213,11 @@ actor ExecutionScheduler {
     guard let policy else { return notDone("the policy has changed since the execution started") }
     let params: JSONObject
     do {
-      params = try statement.action.opened(with: try await openings.openings(of: statement.action))
+      let opened = try await openings.openings(of: statement.action)
+      // What was cut off after it erased its secrets can still be told from what did nothing.
+      let action =
+        isRepeat ? try statement.action.removing(executor.secretParams, notIn: opened) : statement.action
+      params = try action.opened(with: opened)
     } catch let error as CommitmentError {
       return notDone("\(error)")
     } catch {
@@ -232,6 +236,14 @@ actor ExecutionScheduler {
       case .failed(let facts, let kept): (.failed, facts, kept)
       case .unknown(let facts): (.unknown, facts, nil)
       }
+    if let secret = executors[statement.action.type]?.secretParams, !secret.isEmpty {
+      do {
+        // Before the end is recorded: a crash in between comes back to this line.
+        try await openings.erase(secret, of: statement.action)
+      } catch {
+        report("\(id): the private values could not be erased: \(error)")
+      }
+    }
     if let opening {
       do {
         try await openings.keep([opening])

@@ -60,10 +60,31 @@ final class OpeningStore: Sendable {
     return table
   }
 
+  /// Erases the openings behind these members of the action's params.
+  func erase(_ members: Set<String>, of action: Action) async throws {
+    for digest in action.commitments(in: members) { try await erase(digest) }
+  }
+
   /// Erases an opening; every proof goes on verifying.
   @discardableResult
   func erase(_ digest: SHA256Digest) async throws -> Bool {
     let blobs = try blobs()
     return try await blocking.run { try blobs.eraseAll(community: Self.community(digest)) > 0 }
+  }
+}
+
+extension Action {
+  /// The commitments within these members of the params.
+  func commitments(in members: Set<String>) -> [SHA256Digest] {
+    members.sorted().flatMap { name in
+      params[name].map { Commitment.all(in: $0).map(\.commitment.digest) } ?? []
+    }
+  }
+
+  /// The action without those of these members whose commitments nothing opens any more.
+  func removing(_ members: Set<String>, notIn openings: [SHA256Digest: Opening]) throws(FieldError) -> Action {
+    var params = params
+    for name in members where commitments(in: [name]).contains(where: { openings[$0] == nil }) { params[name] = nil }
+    return try Action(type: type, params: params, follows: follows)
   }
 }

@@ -43,12 +43,19 @@ public protocol ActionExecutor: Sendable {
   var type: String { get }
   /// Members of `params` that are replaced by salted commitments unless the proposer discloses them.
   var privateParams: Set<String> { get }
+  /// Those of them that are secrets: never disclosed, shown to nobody, and erased when the execution has ended, whichever
+  /// way. `reconcile` finds them missing where they were erased already.
+  var secretParams: Set<String> { get }
   /// Refuses params that the executor could not carry out, before anybody is asked to approve them.
   func validate(params: JSON) throws(FieldError)
   /// Carries out the order. Called at most once for a proposal.
   func execute(_ order: ExecutionOrder) async -> ExecutionOutcome
   /// Called instead of `execute` when the box died between the start and the finish of an execution.
   func reconcile(_ order: ExecutionOrder) async -> ExecutionOutcome
+}
+
+extension ActionExecutor {
+  public var secretParams: Set<String> { [] }
 }
 
 /// The action types that this box can carry out outside the log. The governance types need no executor: the fold is theirs.
