@@ -3,8 +3,8 @@ import Cryptography
 import Governance
 import HTTPClient
 import HTTPServer
-import Keychain
 import HostCalls
+import Keychain
 import Receipts
 import Storage
 import Synchronization
@@ -143,7 +143,8 @@ public final class Box: Sendable {
       let keychain = try Keychain(path: directory.keychainPath, master: keys.master)
       let executors = ExecutorTable(
         [
-          HTTPRequestExecutor(client: httpClient, salt: { SecureRandom.bytes(Opening.saltBytes) }),
+          HTTPRequestExecutor(
+            client: httpClient, keychain: keychain, salt: { SecureRandom.bytes(Opening.saltBytes) }),
           SecretPutExecutor(keychain: keychain, clock: environment.clock), SecretRemoveExecutor(keychain: keychain),
         ] + environment.executors)
       let openings = try OpeningStore(
@@ -152,7 +153,8 @@ public final class Box: Sendable {
         sequencer: sequencer, executors: executors, openings: openings, metrics: metrics, clock: environment.clock,
         report: environment.report)
       core = BoxCore(
-        sequencer: sequencer, executors: executors, scheduler: scheduler, openings: openings, keychain: keychain, index: index,
+        sequencer: sequencer, executors: executors, scheduler: scheduler, openings: openings, keychain: keychain,
+        index: index,
         epochs: epochs, events: events, metrics: metrics, blocking: blocking,
         idempotencySecret: try HKDFSHA256.derive(
           from: keys.master, salt: [], info: Array("safebox/idempotency/v1".utf8), count: 32))

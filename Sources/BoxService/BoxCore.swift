@@ -2,8 +2,8 @@ import CanonicalJSON
 import Cryptography
 import Governance
 import HTTPServer
-import Keychain
 import HostCalls
+import Keychain
 import Storage
 import TransparencyLog
 
