@@ -12,6 +12,7 @@ public final class Machine {
   private let prepared: Prepared
   private let program: MachineProgram
   private var isOver = false
+  private var logBytes = 0
 
   /// Takes an engine and puts the program in force.
   ///
@@ -51,7 +52,11 @@ public final class Machine {
   }
 
   private func turn() -> MachineTurn {
-    var turn = MachineTurn(state: .waiting, calls: [], logs: prepared.logs(), fuel: prepared.fuel)
+    var turn = MachineTurn(state: .waiting, calls: [], logs: [], fuel: prepared.fuel)
+    for line in prepared.logs() {
+      logBytes += line.utf8.count + MachineLimits.logLineBytes
+      if logBytes <= MachineLimits.maxLogBytes { turn.logs.append(line) }
+    }
     for call in prepared.calls() {
       if let fault = call.arguments.valueFault {
         turn.state = .failed(MachineFailure(.value, "an argument of \(call.method) is no JSON value: \(fault)"))
@@ -90,7 +95,7 @@ extension [UInt8] {
 }
 
 extension MachineProgram {
-  fileprivate func check() throws(MachineFailure) {
+  func check() throws(MachineFailure) {
     precondition(seed.count == 32, "a seed is 32 bytes")
     precondition(limits.isWithinBounds, "the limits are not within bounds")
     for (name, text, kind) in [

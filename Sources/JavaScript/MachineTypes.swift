@@ -10,6 +10,8 @@ public struct MachineLimits: Sendable, Hashable {
   public var calls: Int
 
   public static let standard = MachineLimits(fuel: 10_000, memory: 64 << 20, stack: 256 << 10, calls: 1000)
+  /// For the code of policies.
+  public static let policy = MachineLimits(fuel: 100, memory: 16 << 20, stack: 128 << 10, calls: 0)
 
   /// Bytes of one source, one input, one argument, one answer, one result.
   public static let maxValueBytes = 1 << 20
@@ -17,13 +19,17 @@ public struct MachineLimits: Sendable, Hashable {
   public static let maxPendingCalls = 256
   /// Bytes of `console` output in the whole run; what goes beyond is dropped.
   public static let maxLogBytes = 64 << 10
+  /// What a line of output counts beside its text, so that empty lines are not for nothing.
+  public static let logLineBytes = 16
   /// Bytes of the arguments of all calls that are made in one turn.
   public static let maxTurnBytes = 2 << 20
 
   public static let fuelRange: ClosedRange<Int64> = 1...1_000_000
   public static let memoryRange = (1 << 20)...(256 << 20)
   public static let stackRange = (32 << 10)...(1 << 20)
-  public static let callsRange = 0...1_000_000
+  public static let callsRange = 0...10_000
+  /// Unix milliseconds that the virtual clock can show: what `Date` can hold, from 1970.
+  public static let timeRange: ClosedRange<Int64> = 0...8_640_000_000_000_000
   public var isWithinBounds: Bool {
     Self.fuelRange.contains(fuel) && Self.memoryRange.contains(memory) && Self.stackRange.contains(stack)
       && Self.callsRange.contains(calls)

@@ -1,3 +1,1 @@
-import JavaScript
-
-print("safebox-worker")
+Worker.main()
