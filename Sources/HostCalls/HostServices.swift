@@ -7,18 +7,21 @@ public struct HostServices: Sendable {
   public var client: HTTPClient
   public var keychain: Keychain
   public var files: FileStreams
+  /// Where signed transactions are kept; nil on a box that carries none out.
+  public var transactions: TransactionJournal?
   /// Fresh random bytes for a commitment's salt.
   public var salt: @Sendable () -> [UInt8]
   /// Unix milliseconds: for the dates of messages and the expiry of tokens that a peer demands.
   public var clock: @Sendable () -> Int64
 
   public init(
-    client: HTTPClient, keychain: Keychain, files: FileStreams, salt: @escaping @Sendable () -> [UInt8],
-    clock: @escaping @Sendable () -> Int64 = HostServices.systemClock
+    client: HTTPClient, keychain: Keychain, files: FileStreams, transactions: TransactionJournal? = nil,
+    salt: @escaping @Sendable () -> [UInt8], clock: @escaping @Sendable () -> Int64 = HostServices.systemClock
   ) {
     self.client = client
     self.keychain = keychain
     self.files = files
+    self.transactions = transactions
     self.salt = salt
     self.clock = clock
   }

@@ -9,6 +9,7 @@ extension HostCallTable {
       SMSCall(),
       PushCall(),
       TelegramCall(services),
+      Web3Call(services),
     ])
   }
 }
@@ -16,7 +17,7 @@ extension HostCallTable {
 extension HostServices {
   /// The executors of the actions that those families propose. One line each.
   public var executors: [any ActionExecutor] {
-    [
+    let always: [any ActionExecutor] = [
       HTTPRequestExecutor(client: client, keychain: keychain, salt: salt),
       FilesWriteExecutor(files: files, salt: salt),
       SMTPSendExecutor(self),
@@ -24,6 +25,9 @@ extension HostServices {
       PushSendExecutor(self),
       TelegramSendExecutor(self),
       SecretPutExecutor(keychain: keychain), SecretRemoveExecutor(keychain: keychain),
+      Web3SignExecutor(self),
     ]
+    guard let transactions else { return always }
+    return always + [Web3SendExecutor(self, journal: transactions)]
   }
 }

@@ -17,7 +17,7 @@ public enum HexText {
     bytes.reserveCapacity(text.utf8.count / 2)
     var high: UInt8?
     for digit in text.utf8.dropFirst(2) {
-      guard let value = value(digit) else { return nil }
+      guard let value = nibble(digit) else { return nil }
       if let first = high {
         bytes.append(first << 4 | value)
         high = nil
@@ -28,7 +28,8 @@ public enum HexText {
     return bytes
   }
 
-  static func value(_ digit: UInt8) -> UInt8? {
+  /// The value of one digit.
+  public static func nibble(_ digit: UInt8) -> UInt8? {
     switch digit {
     case 48...57: digit - 48
     case 97...102: digit - 87

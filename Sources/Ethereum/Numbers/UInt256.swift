@@ -28,7 +28,7 @@ public struct UInt256: Sendable, Hashable, Comparable, CustomStringConvertible {
       guard (1...64).contains(digits.count) else { return nil }
       limbs = .zero
       for (position, digit) in digits.reversed().enumerated() {
-        guard let value = HexText.value(digit) else { return nil }
+        guard let value = HexText.nibble(digit) else { return nil }
         limbs[position / 16] |= UInt64(value) << UInt64(position % 16 * 4)
       }
       return
