@@ -95,7 +95,8 @@ extension [UInt8] {
 }
 
 extension MachineProgram {
-  func check() throws(MachineFailure) {
+  /// Throws what a machine would fail with before it starts: a text that is too large or is none.
+  public func check() throws(MachineFailure) {
     precondition(seed.count == 32, "a seed is 32 bytes")
     precondition(limits.isWithinBounds, "the limits are not within bounds")
     for (name, text, kind) in [

@@ -93,6 +93,27 @@ int jail_spawn(const struct jail_request *request, struct jail_report *report, i
 /// Returns the bits for `jail_request.namespaces`.
 uint32_t jail_probe_namespaces(int32_t errors[JAIL_LAYERS]);
 
+/// An O_PATH descriptor (close-on-exec) for `jail_request.executable`, or -errno.
+int jail_open_executable(const char *path);
+
+/// Waits until a descriptor can be read, or its other end is gone, at most so long. Returns whether it can.
+int jail_await(int fd, long nanoseconds);
+
+/// A descriptor (close-on-exec) for a child that has not been waited for, or -errno.
+int jail_pidfd_open(int pid);
+
+/// SIGKILL, to exactly this process. Returns 0 or -errno.
+int jail_kill(int pidfd);
+
+struct jail_exit {
+  /// The signal that ended it, or 0.
+  int32_t signal;
+  int32_t status;
+};
+
+/// Waits for a child that has ended. Returns 1, 0 while it runs, or -errno.
+int jail_reap(int pidfd, struct jail_exit *exit);
+
 // MARK: the worker's side
 
 struct jail_lockdown_report {
