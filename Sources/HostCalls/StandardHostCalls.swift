@@ -3,8 +3,10 @@ extension HostCallTable {
   public static func standard(_ services: HostServices) -> HostCallTable {
     HostCallTable([
       ActionCall(),
+      DiffusionCall(services),
       FilesCall(services),
       HTTPCall(services),
+      LLMCall(services),
       SMTPCall(),
       SMSCall(),
       PushCall(),
