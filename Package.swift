@@ -128,7 +128,7 @@ let package = Package(
       "StorageTests",
       ["Storage", "StorageFaultProbe", "TransparencyLog", "CanonicalJSON", "Cryptography", "CLinux"]),
     tests("HTTPServerTests", ["HTTPServer", "Cryptography", "CLinux"]),
-    tests("HTTPClientTests", ["HTTPClient", "CLinux"]),
+    tests("HTTPClientTests", ["HTTPClient", "CLinux", "CanonicalJSON"]),
     tests("TerminalTests", ["Terminal"]),
     tests(
       "WitnessTests",

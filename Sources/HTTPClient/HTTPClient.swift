@@ -138,12 +138,7 @@ public final class HTTPClient: Sendable {
       let ticket = TransferEngine.Ticket()
       let result: Result<HTTPClientResponse, HTTPClientError>? = await withTaskCancellationHandler {
         await withCheckedContinuation { continuation in
-          let isTaken = engine.start(
-            TransferOrder { easy in
-              Transfer(easy: easy, job: job) { continuation.resume(returning: $0) }
-            } refuse: { kind in
-              continuation.resume(returning: .failure(HTTPClientError(kind, mayHaveBeenSent: false)))
-            }, ticket: ticket)
+          let isTaken = engine.start(TransferOrder(job) { continuation.resume(returning: $0) }, ticket: ticket)
           if !isTaken { continuation.resume(returning: nil) }
         }
       } onCancel: {

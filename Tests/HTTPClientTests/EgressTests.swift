@@ -159,7 +159,8 @@ final class ScriptedResolver: NameResolver {
         addresses: url.literal == nil ? [IPAddress(v4: 0x7f00_0001)] : [], policy: .publicInternet,
         configuration: HTTPClient.Configuration(), deadline: .now.advanced(by: .seconds(10)), isRedirectFinal: true)
       let result: Result<HTTPClientResponse, HTTPClientError> = await withCheckedContinuation { continuation in
-        #expect(engine.start(job, ticket: TransferEngine.Ticket()) { continuation.resume(returning: $0) })
+        let order = TransferOrder(job) { continuation.resume(returning: $0) }
+        #expect(engine.start(order, ticket: TransferEngine.Ticket()))
       }
       guard case .failure(let error) = result else {
         Issue.record("the socket was opened")

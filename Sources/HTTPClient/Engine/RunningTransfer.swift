@@ -15,12 +15,16 @@ struct TransferOrder: Sendable {
   var begin: @Sendable (UnsafeMutableRawPointer) -> any RunningTransfer
   var refuse: @Sendable (HTTPClientError.Kind) -> Void
 
-  init(
-    begin: @escaping @Sendable (UnsafeMutableRawPointer) -> any RunningTransfer,
-    refuse: @escaping @Sendable (HTTPClientError.Kind) -> Void
-  ) {
-    self.begin = begin
-    self.refuse = refuse
+  /// An HTTP exchange.
+  init(_ job: TransferJob, complete: @escaping Transfer.Completion) {
+    begin = { Transfer(easy: $0, job: job, complete: complete) }
+    refuse = { complete(.failure(HTTPClientError($0, mayHaveBeenSent: false))) }
+  }
+
+  /// A mail submission.
+  init(_ job: MailJob, complete: @escaping MailTransfer.Completion) {
+    begin = { MailTransfer(easy: $0, job: job, complete: complete) }
+    refuse = { complete(.failure(MailError(.transport($0)))) }
   }
 }
 

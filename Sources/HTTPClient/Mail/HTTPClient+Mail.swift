@@ -33,12 +33,7 @@ extension HTTPClient {
     let ticket = TransferEngine.Ticket()
     let result: Result<MailReply, MailError> = await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
-        let isTaken = engine.start(
-          TransferOrder { easy in
-            MailTransfer(easy: easy, job: job) { continuation.resume(returning: $0) }
-          } refuse: { kind in
-            continuation.resume(returning: .failure(MailError(.transport(kind))))
-          }, ticket: ticket)
+        let isTaken = engine.start(TransferOrder(job) { continuation.resume(returning: $0) }, ticket: ticket)
         if !isTaken { continuation.resume(returning: .failure(MailError(.transport(.clientStopped)))) }
         engine.retire()
       }

@@ -16,8 +16,10 @@ struct MailConversation {
   }
 
   private(set) var stage = Stage.greeting
-  /// The answer that ended the conversation, or the last one.
+  /// The answer to the last command before the end.
   private(set) var last: MailReply?
+  /// The answer that refused what `stage` asked for. What comes after it, such as the answer to QUIT, says nothing.
+  private(set) var refusal: MailReply?
   /// True once the server answered a login's offer with what this side can do.
   private(set) var offersLogin = false
   private let security: MailServer.Security
@@ -41,14 +43,17 @@ struct MailConversation {
     if stage == .hello, isSecured { noteLogin(text) }
     // A hyphen after the code: more lines follow.
     guard bytes.count == 3 || bytes[bytes.startIndex + 3] != UInt8(ascii: "-") else { return true }
+    // A server that does not know EHLO is greeted again with HELO.
+    guard refusal == nil || stage == .hello && code == 250 else { return true }
     last = Self.reply(code, text)
+    refusal = code >= 400 ? last : nil
     return advance(code)
   }
 
   private mutating func advance(_ code: Int) -> Bool {
     switch (stage, code) {
     case (.greeting, 200..<300): stage = .hello
-    case (.hello, 200..<300):
+    case (.hello, 250):
       if !isSecured {
         stage = .startTLS
       } else if needsLogin {
@@ -64,7 +69,7 @@ struct MailConversation {
     case (.sender, 200..<300): stage = .recipient(0)
     case (.recipient(let index), 200..<300): stage = index + 1 < recipients ? .recipient(index + 1) : .data
     case (.data, 354): stage = .message
-    case (.message, 200..<300): stage = .accepted
+    case (.message, 250): stage = .accepted
     default: break
     }
     return true

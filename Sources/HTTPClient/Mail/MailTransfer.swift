@@ -147,7 +147,7 @@ final class MailTransfer: RunningTransfer {
   }
 
   private func kind(of code: CURLcode) -> MailError.Kind {
-    if let reply = conversation.last, reply.code >= 400, let stage = refusedStage { return .refused(stage, reply) }
+    if let reply = conversation.refusal, let stage = refusedStage { return .refused(stage, reply) }
     let server = job.mail.server
     if code == CURLE_USE_SSL_FAILED {
       return .transport(.tls(host: server.host, reason: "the server does not offer STARTTLS"))
