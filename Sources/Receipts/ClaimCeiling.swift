@@ -121,7 +121,8 @@ public enum ClaimCeiling {
   /// Never more than the number of distinct signers that the rule takes; nil for a rule that is never satisfied.
   private static func leastSigners(_ rule: Rule) -> Int? {
     switch rule {
-    case .deny, .code: return nil
+    case .deny: return nil
+    case .code(let code): return code.branches.values.compactMap(leastSigners).min()
     case .automatic: return 0
     case .single: return 1
     case .quorum(let quorum): return quorum.threshold

@@ -58,8 +58,10 @@ extension Verification {
       throw CheckFailure(
         "policy.expiry", expected: "at most \(PlainWords.time(latest))", actual: PlainWords.time(statement.expires))
     }
-    self.procedure = procedure
-    return .passed("\(name): \(PlainWords.rule(procedure.rule)).")
+    // The receipt holds all that policy code is told: it runs here again, and nothing is taken from the box.
+    let chosen = procedure.choosing(for: PolicyFacts(opened.body, at: opened.at))
+    self.procedure = chosen
+    return .passed("\(name): \(PlainWords.rule(chosen.rule)).")
   }
 
   private static func failure(_ error: Undecidable) -> CheckFailure {

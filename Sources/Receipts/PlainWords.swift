@@ -63,7 +63,15 @@ enum PlainWords {
         + "\(count(Int64(lock.objectors.threshold), "objection")) from \(lock.objectors.committee) would stop it"
     case .all(let rules): "all of (\(rules.map(Self.rule).joined(separator: "; ")))"
     case .any(let rules): "any of (\(rules.map(Self.rule).joined(separator: "; ")))"
-    case .code: "policy code, which this version denies"
+    case .code(let code):
+      switch code.choice {
+      case .branch(let name): "policy code, which named \(name): \(code.branches[name].map(Self.rule) ?? "nobody")"
+      case .failed(let why): "nobody, because policy code named no rule: \(why)"
+      case nil:
+        "what policy code names of ("
+          + code.branches.sorted { $0.key < $1.key }.map { "\($0.key): \(Self.rule($0.value))" }.joined(separator: "; ")
+          + ")"
+      }
     }
   }
 }

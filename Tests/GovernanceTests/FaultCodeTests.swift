@@ -5,7 +5,7 @@ import Testing
 
 /// The codes are part of the format: whoever reads an audit looks them up there.
 @Suite struct FaultCodeTests {
-  private static let root = URL(fileURLWithPath: #filePath)
+  static let root = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
   static func formats() throws -> String {

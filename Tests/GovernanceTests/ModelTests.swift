@@ -176,4 +176,28 @@ import Testing
     world.outcomes = []
     try check(world, moments: 3, executes: all, "budgets")
   }
+
+  @Test func policyCode() throws {
+    let code = CodeRule(
+      source: "export default (facts) => facts.action.params.size",
+      branches: [
+        "small": .single(committee: "team"),
+        "large": .timelock(
+          Timelock(delay: 1, objectors: Quorum(1, of: "watch"), after: .quorum(Quorum(2, of: "team")))),
+      ])
+    let world = try World(
+      constitution(
+        committees: ["team": ["a", "b"], "watch": ["o"]],
+        policies: ["pay": try Policy("pay.out", rule: .code(code))]),
+      keys: ["a", "b", "o"])
+    let small = try world.propose("pay.out", ["size": "small"], policy: "pay", branch: "small")
+    let large = try world.propose("pay.out", ["size": "large"], policy: "pay", branch: "large")
+    let other = try world.propose("pay.out", ["size": "huge"], policy: "pay")
+    for p in [small, large] {
+      world.mayApprove(p, "a", "b")
+      world.may(.object(p, by: "o"))
+    }
+    world.mayApprove(other, "a", "b")
+    try check(world, moments: 2, executes: [small, large], "policy code")
+  }
 }

@@ -99,7 +99,7 @@ import Testing
       TestBox.constitution(with: [
         "mail": try Policy("mail.*", rule: .deny),
         "notes": try Policy("note.write", rule: .automatic([.range(field: "params.n", min: 1, max: 5)])),
-        "code": try Policy("code.run", rule: .code(source: SHA256.hash(utf8: "source"))),
+        "code": try Policy("code.run", rule: .code(CodeRule(source: "export default () => 1", branches: [:]))),
       ]))
     let mail = try box.open("mail.send")
     #expect(box.status(mail) == .denied(.denied))

@@ -195,7 +195,22 @@ struct Oracle {
 
   private func rules(_ p: Int) -> (normal: Rule, breakGlass: Rule?) {
     guard let policy = constitution().policies[proposals[p].policy] else { return (.deny, nil) }
-    return (policy.rule, policy.breakGlass?.rule)
+    return (chosen(policy.rule, p), (policy.breakGlass?.rule).map { chosen($0, p) })
+  }
+
+  /// The rule with the branch in place of the code that names it for this proposal; `deny` where it names none.
+  private func chosen(_ rule: Rule, _ p: Int) -> Rule {
+    switch rule {
+    case .code(let code):
+      let branch = proposals[p].branch.flatMap { code.branches[$0] }
+      return branch.map { chosen($0, p) } ?? .deny
+    case .timelock(var lock):
+      lock.after = chosen(lock.after, p)
+      return .timelock(lock)
+    case .all(let rules): return .all(rules.map { chosen($0, p) })
+    case .any(let rules): return .any(rules.map { chosen($0, p) })
+    default: return rule
+    }
   }
 
   private func satisfied(_ rule: Rule, _ p: Int, now: Int64) -> Bool {
@@ -361,6 +376,8 @@ struct ModelProposal: Sendable {
   /// Milliseconds after which a break-glass effect lapses.
   var ttl: Int64 = 0
   var amount: Int64 = 0
+  /// What the code of its policy names for it; nil where that fails.
+  var branch: String?
 
   var statement: Statement { body.statement }
   /// The signer who proposes; nil for a client.

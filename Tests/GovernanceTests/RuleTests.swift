@@ -5,8 +5,6 @@ import Testing
 @testable import Governance
 
 @Suite struct RuleTests {
-  private let digest = JSON.string(SHA256.hash(utf8: "source").hex)
-
   private var examples: [JSON] {
     [
       ["rule": "deny"], ["rule": "automatic", "checks": []],
@@ -17,7 +15,7 @@ import Testing
         "rule": "timelock", "delay": 60, "objectors": "audit", "objections": 1,
         "after": ["rule": "single", "committee": "team"],
       ], ["rule": "all", "of": [["rule": "deny"]]], ["rule": "any", "of": [["rule": "deny"], ["rule": "deny"]]],
-      ["rule": "code", "source": digest],
+      ["rule": "code", "source": "export default () => 'a'", "branches": ["a": ["rule": "deny"]]],
     ]
   }
 
@@ -84,8 +82,9 @@ import Testing
   @Test func eachRuleIsSatisfiedAtItsMoment() throws {
     #expect(try standing(.deny, at: 200) == .impossible(.denied))
     #expect(try standing(.automatic([.range(field: "params.n", min: 0, max: 3)]), at: 200) == .satisfied(since: 100))
-    let source = SHA256.hash(utf8: "source")
-    #expect(try standing(.code(source: source), [("a", 110)], at: 200) == .impossible(.code(source: source)))
+    // Code that nobody has run decides nothing.
+    let code = Rule.code(CodeRule(source: "", branches: ["go": .automatic([])]))
+    #expect(try standing(code, [("a", 110)], at: 200) == .impossible(.code("it was not run")))
     #expect(try standing(.single(committee: "team"), [("d", 110), ("a", 120)], at: 200) == .satisfied(since: 120))
     let quorum = Rule.quorum(Quorum(2, of: "team"))
     #expect(try standing(quorum, [("a", 110), ("b", 120), ("c", 130)], at: 200) == .satisfied(since: 120))

@@ -57,7 +57,7 @@ final class World {
     _ type: String, _ params: JSONObject = [:], kind: ModelProposal.Kind = .outside, policy: String,
     under constitution: Constitution? = nil, epoch: Int64 = 1, by proposer: Proposer = .client("app"),
     expires: Int64 = 1000, change: (@Sendable (Constitution) -> Constitution)? = nil, wait: Int64 = 0,
-    waitObjectors: [Quorum] = []
+    waitObjectors: [Quorum] = [], branch: String? = nil
   ) throws -> Int {
     let policies = (constitution ?? self.constitution).policies
     let digest = try #require(policies[policy]).digest(name: policy)
@@ -72,7 +72,8 @@ final class World {
     proposals.append(
       ModelProposal(
         body: body, kind: kind, policy: policy, change: change, wait: wait * Self.step, waitObjectors: waitObjectors,
-        ttl: (policies[policy]?.breakGlass?.ttl ?? 0) * 1000, amount: params["amount"]?.integer ?? 0))
+        ttl: (policies[policy]?.breakGlass?.ttl ?? 0) * 1000, amount: params["amount"]?.integer ?? 0,
+        branch: branch))
     events.append(.open(proposals.count - 1))
     return proposals.count - 1
   }

@@ -28,7 +28,7 @@ public struct PolicySimulation {
 
   private struct QuotaKey: Hashable {
     var policy: SHA256Digest
-    var proposer: Proposer
+    var party: String
   }
 
   /// - Parameter policy: What `name` would be; nil takes it away.
@@ -137,7 +137,9 @@ public struct PolicySimulation {
     let isOurs = proposed.policy(covering: type)?.name == name || constitution.policy(covering: type)?.name == name
     guard isOurs else { return }
     report.considered += 1
-    let procedure = Result { () throws(Undecidable) in try proposed.procedure(for: body.statement.action) }
+    let procedure = Result { () throws(Undecidable) in
+      try proposed.procedure(for: body.statement.action).choosing(for: PolicyFacts(body, at: entry.at))
+    }
     var trial = PolicyTrial(body, index: index, at: entry.at, procedure: procedure, constitution: proposed)
     if let denied { trial.close(denied) }
     if case .success(let procedure) = procedure, let why = checkQuota(procedure, body, now: entry.at) {
@@ -232,17 +234,17 @@ public struct PolicySimulation {
   }
 
   private mutating func checkQuota(_ procedure: Procedure, _ body: ProposalOpened, now: Int64) -> String? {
-    guard let quota = procedure.quota else { return nil }
-    let key = QuotaKey(policy: procedure.digest, proposer: body.proposer)
+    guard let quota = procedure.quota, let party = state.party(of: body.proposer) else { return nil }
+    let key = QuotaKey(policy: procedure.digest, party: party)
     let since = now - quota.period * 1000
     var rows = quotas[key] ?? []
     rows.removeAll { $0.at <= since && trials[$0.proposal]?.after != nil }
     defer { quotas[key] = rows }
     if rows.count(where: { $0.at > since }) >= quota.count {
-      return "\(body.proposer.text) had opened \(quota.count) proposals within \(quota.period) seconds"
+      return "\(party) had opened \(quota.count) proposals within \(quota.period) seconds"
     }
     let open = rows.count { row in trials[row.proposal].map { $0.after == nil && now < $0.ends } ?? false }
-    if open >= quota.open { return "\(body.proposer.text) had \(quota.open) proposals open" }
+    if open >= quota.open { return "\(party) had \(quota.open) proposals open" }
     rows.append((now, body.proposal))
     return nil
   }

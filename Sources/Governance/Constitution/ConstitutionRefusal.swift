@@ -27,6 +27,8 @@ public enum ConstitutionRefusal: Error, Sendable, Hashable {
   case weakerThanControlled(rule: String, takes: Int, controls: String, needs: Int)
   /// So many overlapping committees that nobody could say how few signers satisfy the rule.
   case entangled(rule: String)
+  /// Policy code that is no program, or where none may be.
+  case code(rule: String, why: String)
   case possession(signer: String, key: Int, why: String)
   case sharedKey(signers: [String])
   /// A signer has a passkey, but nothing says how passkeys are checked.
@@ -52,6 +54,7 @@ public enum ConstitutionRefusal: Error, Sendable, Hashable {
     case .breakGlassWidens: "constitution.break-glass"
     case .weakerThanControlled: "constitution.weaker-than-controlled"
     case .entangled: "constitution.entangled"
+    case .code: "constitution.code"
     case .possession: "constitution.possession"
     case .sharedKey: "constitution.shared-key"
     case .passkeysMissing: "constitution.passkeys-missing"
@@ -81,6 +84,7 @@ extension ConstitutionRefusal: CustomStringConvertible {
     case .weakerThanControlled(let rule, let takes, let controls, let needs):
       "\(rule) takes \(takes) signers and could replace \(controls), which takes \(needs)"
     case .entangled(let rule): "\(rule) overlaps its committees in too many ways to count the signers that it takes"
+    case .code(let rule, let why): "the code of \(rule) is refused: \(why)"
     case .possession(let signer, let key, let why): "key \(key) of \(signer) has no valid possession proof: \(why)"
     case .sharedKey(let signers): "\(signers.joined(separator: " and ")) have the same key"
     case .passkeysMissing(let signer): "\(signer) has a passkey, but the constitution does not say how to check it"

@@ -27,6 +27,7 @@ extension Constitution {
     }
     try validateReach(of: .quorum(root.quorum), name: "root")
     try validateStrength()
+    try validateCode(after: old)
     try validateKeys(with: signatures, after: old)
   }
 
@@ -67,13 +68,36 @@ extension Constitution {
     }
   }
 
-  /// A rule that outlasts every proposal is a mistake; `deny` and code are none, except over governance.
+  /// A rule that outlasts every proposal is a mistake; `deny` is none, except over governance.
   private func validateTime(of policy: Policy, name: String) throws(ConstitutionRefusal) {
     guard let delay = policy.rule.guaranteedDelay else {
       if policy.covers.contains(where: \.coversGovernance) { throw .neverSatisfied(rule: "the policy \(name)") }
       return
     }
     guard delay < policy.maxExpiry else { throw .neverSatisfied(rule: "the policy \(name)") }
+  }
+
+  /// Every program can be read, and none decides about governance: what can replace a broken policy must not be able to
+  /// break in the same way. Programs that `old` has were read before.
+  private func validateCode(after old: Constitution?) throws(ConstitutionRefusal) {
+    let known = Set(old?.programs.map(\.code.source) ?? [])
+    let programs = programs
+    guard programs.count <= CodeRule.maxInConstitution else {
+      throw .code(rule: "the constitution", why: "it has more than \(CodeRule.maxInConstitution) programs")
+    }
+    for (name, code) in programs {
+      if policies[name]?.covers.contains(where: \.coversGovernance) ?? false {
+        throw .code(rule: "the policy \(name)", why: "code does not decide about governance")
+      }
+      if !known.contains(code.source), let why = code.fault() { throw .code(rule: "the policy \(name)", why: why) }
+    }
+  }
+
+  /// The programs of all policies, by the names of these.
+  private var programs: [(policy: String, code: CodeRule)] {
+    policies.sorted { $0.key < $1.key }.flatMap { name, policy in
+      (policy.rule.codes + (policy.breakGlass?.rule.codes ?? [])).map { (name, $0) }
+    }
   }
 
   /// The rules that can replace other rules take at least as many signers as the strictest of them, and at least one.

@@ -37,7 +37,8 @@ struct FewestSigners {
   /// The rule with every `any` multiplied out: each alternative is a list of blocks that must all be filled.
   private func alternatives(_ rule: Rule) throws(TooEntangled) -> [[Block]] {
     switch rule {
-    case .deny, .code: return []
+    case .deny: return []
+    case .code(let code): return try alternatives(.any(code.everyBranch))
     case .automatic: return [[]]
     case .single(let committee): return [[[Quorum(1, of: committee)]]]
     case .quorum(let quorum): return [[[quorum]]]

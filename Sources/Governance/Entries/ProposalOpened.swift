@@ -9,15 +9,18 @@ public struct ProposalOpened: EntryBody {
   public var proposer: Proposer
   /// 16-32 random bytes that make the nonce (docs/formats.md section 5).
   public var salt: [UInt8]
+  /// The name of the run's tool; present exactly where the proposer is a run. The fold knows it, others read it here.
+  public var tool: String?
   /// The proposer's claim with decision `propose`; present exactly where the proposer is a signer.
   public var claim: JSON?
 
-  public init(statement: Statement, proposer: Proposer, salt: [UInt8], claim: JSON?) {
+  public init(statement: Statement, proposer: Proposer, salt: [UInt8], claim: JSON?, tool: String? = nil) {
     proposal = statement.digest
     self.statement = statement
     self.proposer = proposer
     self.salt = salt
     self.claim = claim
+    self.tool = tool
   }
 
   public init(body: JSON) throws(FieldError) {
@@ -31,6 +34,7 @@ public struct ProposalOpened: EntryBody {
     }
     self.salt = salt
     claim = reader.optionalJSON("claim")
+    tool = try proposer.run.map { _ throws(FieldError) in try reader.name("tool") }
     try reader.finish()
   }
 
@@ -42,6 +46,7 @@ public struct ProposalOpened: EntryBody {
       "salt": .string(Hex.encode(salt)),
     ]
     object["claim"] = claim
+    object["tool"] = tool.map(JSON.string)
     return .object(object)
   }
 }

@@ -110,7 +110,9 @@ public struct BoxState: Sendable {
       policyName: name, digest: policy.digest(name: name), rule: policy.rule, breakGlass: policy.breakGlass,
       selfApproval: policy.selfApproval, maxExpiry: policy.maxExpiry, quota: policy.quota, waits: [],
       effect: proposal.procedure.effect)
-    return procedure.evaluate(
+    let facts = PolicyFacts(
+      statement: proposal.statement, proposer: proposal.proposer, tool: proposal.tool, openedAt: proposal.openedAt)
+    return procedure.choosing(for: facts).evaluate(
       votes(on: proposal, at: now), for: proposal.statement.action, under: constitution, at: now)
   }
 

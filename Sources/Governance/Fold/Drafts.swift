@@ -3,7 +3,7 @@ import Cryptography
 
 /// Making the bodies of the next entries. What they say is checked again when they are folded.
 extension BoxState {
-  /// A proposal with box, epoch and policy filled in. For a signer the claim is still missing: the statement is what
+  /// A proposal with box, epoch and policy filled in, and for a run the name of its tool. For a signer the claim is still missing: the statement is what
   /// they sign. `expires` is in Unix milliseconds; nil asks for the longest that the policy allows from `now`.
   public func openStatement(
     action: Action, proposer: Proposer, salt: [UInt8], expires: Int64?, at now: Int64
@@ -15,11 +15,14 @@ extension BoxState {
     } catch {
       throw .statement(.undecidable(error))
     }
+    let tool = proposer.run.flatMap { toolName(of: $0) }
+    guard proposer.run == nil || tool != nil else { throw .statement(.unknownProposer(proposer.text)) }
     let statement = Statement(
       action: action, box: constitution.box, epoch: constitution.epoch,
       expires: expires ?? now + procedure.maxExpiry * 1000,
       nonce: Statement.nonce(proposer: proposer, salt: salt), policy: procedure.digest)
-    return ProposalOpened(statement: statement, proposer: proposer, salt: salt, claim: nil)
+    return ProposalOpened(
+      statement: statement, proposer: proposer, salt: salt, claim: nil, tool: tool)
   }
 
   /// The end of an execution. For an executed change of the constitution the epoch and digest are filled in.

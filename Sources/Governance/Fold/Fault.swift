@@ -87,6 +87,8 @@ public enum StatementFault: Error, Sendable, Hashable {
   case sealed(type: String)
   case unknownProposer(String)
   case revokedProposer(String)
+  /// The entry names another tool than the run's.
+  case tool(expected: String, actual: String?)
   case quotaOpen(proposer: String, limit: Int64)
   case quotaCount(proposer: String, limit: Int64, period: Int64)
   case tooManyOpen(limit: Int)
@@ -109,6 +111,7 @@ extension StatementFault: CustomStringConvertible {
     case .sealed: "statement.sealed"
     case .unknownProposer: "statement.unknown-proposer"
     case .revokedProposer: "statement.revoked-proposer"
+    case .tool: "statement.tool"
     case .quotaOpen: "statement.quota-open"
     case .quotaCount: "statement.quota-count"
     case .tooManyOpen: "statement.too-many-open"
@@ -131,6 +134,7 @@ extension StatementFault: CustomStringConvertible {
     case .sealed(let type): "the box is sealed and accepts no \(type)"
     case .unknownProposer(let name): "\(name) is no signer in this epoch and no live run"
     case .revokedProposer(let name): "\(name) is revoked"
+    case .tool(let expected, let actual): "names the tool \(actual ?? "none"), the run is of \(expected)"
     case .quotaOpen(let proposer, let limit): "\(proposer) has \(limit) proposals open, as many as the policy allows"
     case .quotaCount(let proposer, let limit, let period):
       "\(proposer) has opened \(limit) proposals within \(period) seconds, as many as the policy allows"

@@ -78,9 +78,14 @@ extension BoxState {
 
   /// Whom a proposer's quotas count for. Runs of one tool for one community count together, whichever version they are
   /// of: an agent does not get more by starting more of them. nil for a run that is not live.
-  func party(of proposer: Proposer) -> String? {
+  package func party(of proposer: Proposer) -> String? {
     guard case .run(let id) = proposer else { return proposer.text }
-    guard let run = runs[id], let tool = registry.byDigest[run.tool] else { return nil }
-    return "tool:\(tool.manifest.name)/\(run.community)"
+    guard let run = runs[id], let name = toolName(of: id) else { return nil }
+    return "tool:\(name)/\(run.community)"
+  }
+
+  /// The name of a live run's tool.
+  func toolName(of id: RunID) -> String? {
+    runs[id].flatMap { registry.byDigest[$0.tool]?.manifest.name }
   }
 }

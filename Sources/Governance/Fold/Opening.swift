@@ -20,10 +20,13 @@ extension BoxState {
       throw .claim(error)
     }
     var proposal = Proposal(
-      id: body.proposal, statement: body.statement, proposer: body.proposer, openedAt: now, openedIndex: size,
-      procedure: procedure,
+      id: body.proposal, statement: body.statement, proposer: body.proposer, tool: body.tool, openedAt: now,
+      openedIndex: size,
+      // Policy code costs most and runs last; and only now, so that its answer is the same for ever.
+      procedure: procedure.choosing(for: PolicyFacts(body, at: now)),
       weight: body.statement.json.canonicalBytes().count
-        + (procedure.effect.constitution == nil ? 0 : Constitution.Limits.bytes))
+        + (procedure.effect.constitution == nil ? 0 : Constitution.Limits.bytes)
+        + (procedure.restsOnCode ? CodeRule.weight : 0))
     for predecessor in body.statement.action.follows {
       if case .executed = settled[predecessor]?.status { proposal.executedPredecessors.insert(predecessor) }
     }
@@ -77,7 +80,9 @@ extension BoxState {
   ) throws(StatementFault) {
     switch body.proposer {
     case .client: return
-    case .run(let id): guard runs[id] != nil else { throw .unknownProposer("the run \(id)") }
+    case .run(let id):
+      guard let name = toolName(of: id) else { throw .unknownProposer(body.proposer.text) }
+      guard body.tool == name else { throw .tool(expected: name, actual: body.tool) }
     case .signer(let name):
       guard constitution.signers[name] != nil else { throw .unknownProposer(name) }
       guard !revokedSigners(at: now).contains(name) else { throw .revokedProposer(name) }

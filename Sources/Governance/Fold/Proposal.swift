@@ -7,10 +7,13 @@ public struct Proposal: Sendable, Hashable {
   public let id: SHA256Digest
   public let statement: Statement
   public let proposer: Proposer
+  /// The name of the tool where a run proposes.
+  public let tool: String?
   /// Unix milliseconds.
   public let openedAt: Int64
   /// Index of its `proposal.opened` entry.
   public let openedIndex: UInt64
+  /// How it is decided, with the branches that policy code named.
   public let procedure: Procedure
   /// What it takes to follow it, in bytes: its statement's, and as many as the constitution may have that it would make.
   let weight: Int

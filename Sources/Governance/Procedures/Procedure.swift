@@ -30,6 +30,18 @@ public struct Procedure: Sendable, Hashable {
     rule.objectors.union(breakGlass?.rule.objectors ?? []).union(waits.flatMap(\.objectors).map(\.committee))
   }
 
+  /// The procedure for one proposal: with the branch that each program of its rules names for it. Without this, policy code
+  /// denies.
+  public func choosing(for facts: PolicyFacts) -> Procedure {
+    Procedure(
+      policyName: policyName, digest: digest, rule: rule.choosing(for: facts),
+      breakGlass: breakGlass.map { BreakGlass(rule: $0.rule.choosing(for: facts), ttl: $0.ttl) },
+      selfApproval: selfApproval, maxExpiry: maxExpiry, quota: quota, waits: waits, effect: effect)
+  }
+
+  /// Whether policy code has a say.
+  public var restsOnCode: Bool { !rule.codes.isEmpty || !(breakGlass?.rule.codes.isEmpty ?? true) }
+
   /// The constitution whose signers must approve too; nil unless the action sets the committees.
   var newSigners: Constitution? {
     if case .committees(let new) = effect { new } else { nil }

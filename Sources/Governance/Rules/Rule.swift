@@ -1,5 +1,4 @@
 import CanonicalJSON
-import Cryptography
 
 /// How actions of a policy are decided (docs/formats.md section 4). Silence never satisfies a rule; "allow on timeout"
 /// has no spelling.
@@ -20,8 +19,8 @@ public indirect enum Rule: Sendable, Hashable {
   case all([Rule])
   /// Satisfied when one is, at the earliest of their times.
   case any([Rule])
-  /// Policy code, named by the digest of its source. Without the sandbox that runs it, it denies.
-  case code(source: SHA256Digest)
+  /// Satisfied when the branch is that policy code names.
+  case code(CodeRule)
 
   /// Bounds that every rule keeps.
   public enum Limits {
@@ -66,11 +65,23 @@ public struct Timelock: Sendable, Hashable {
 }
 
 extension Rule {
-  /// This rule and those within it, outermost first.
+  /// This rule and those within it that can decide, outermost first: where policy code has run, of its branches the one
+  /// that it named; before, all of them.
   public var nodes: [Rule] {
     switch self {
     case .timelock(let lock): [self] + lock.after.nodes
     case .all(let rules), .any(let rules): [self] + rules.flatMap(\.nodes)
+    case .code(let code): [self] + code.standing.flatMap(\.nodes)
+    default: [self]
+    }
+  }
+
+  /// This rule and all those within it, outermost first, whatever policy code has named.
+  var everyNode: [Rule] {
+    switch self {
+    case .timelock(let lock): [self] + lock.after.everyNode
+    case .all(let rules), .any(let rules): [self] + rules.flatMap(\.everyNode)
+    case .code(let code): [self] + code.everyBranch.flatMap(\.everyNode)
     default: [self]
     }
   }
@@ -96,9 +107,10 @@ extension Rule {
   /// The committees whose members may object.
   public var objectors: Set<String> { Set(timelocks.map(\.objectors.committee)) }
 
-  /// The budgets and counts within the rule.
+  /// The budgets and counts within the rule. Those of every branch: an execution counts towards all meters of its policy,
+  /// whichever branch decided it.
   var meters: [Meter] {
-    nodes.flatMap { rule -> [Meter] in
+    everyNode.flatMap { rule -> [Meter] in
       guard case .automatic(let checks) = rule else { return [] }
       return checks.compactMap(\.meter)
     }
@@ -108,7 +120,8 @@ extension Rule {
   /// that is never satisfied.
   public var guaranteedDelay: Int64? {
     switch self {
-    case .deny, .code: return nil
+    case .deny: return nil
+    case .code(let code): return code.standing.compactMap(\.guaranteedDelay).min()
     case .automatic, .single, .quorum, .groups: return 0
     case .timelock(let lock): return lock.after.guaranteedDelay.map { $0 + lock.delay }
     case .all(let rules):
@@ -123,6 +136,7 @@ extension Rule {
     switch self {
     case .timelock(let lock): lock.delay + lock.after.longestDelay
     case .all(let rules), .any(let rules): rules.map(\.longestDelay).max() ?? 0
+    case .code(let code): code.everyBranch.map(\.longestDelay).max() ?? 0
     default: 0
     }
   }

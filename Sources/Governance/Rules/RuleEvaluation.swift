@@ -30,7 +30,14 @@ extension Rule {
   func standing(_ ballot: Ballot, at now: Int64) -> Standing {
     switch self {
     case .deny: return .impossible(.denied)
-    case .code(let source): return .impossible(.code(source: source))
+    case .code(let code):
+      switch code.choice {
+      case .branch(let name):
+        return code.branches[name]?.standing(ballot, at: now) ?? .impossible(.code("\(name) is no branch"))
+      case .failed(let why): return .impossible(.code(why))
+      // Nobody has run it: a caller who forgets to must not get an approval.
+      case nil: return .impossible(.code("it was not run"))
+      }
     case .automatic(let checks): return Self.automatic(checks, ballot, at: now)
     case .single(let committee): return Self.seated([Quorum(1, of: committee)], ballot)
     case .quorum(let quorum): return Self.seated([quorum], ballot)

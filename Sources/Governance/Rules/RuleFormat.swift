@@ -16,6 +16,7 @@ extension Rule {
   private struct Budget {
     var nodes = Limits.nodes
     var checks = Limits.checks
+    var codes = CodeRule.maxInRule
   }
 
   private static func read(
@@ -45,7 +46,7 @@ extension Rule {
           after: try read(reader.json("after"), path: reader.pathOf("after"), depth: depth + 1, &budget)))
     case "all": rule = .all(try rules(&reader, depth, &budget))
     case "any": rule = .any(try rules(&reader, depth, &budget))
-    case "code": rule = .code(source: try reader.digest("source"))
+    case "code": rule = .code(try code(&reader, depth, &budget))
     default:
       throw FieldError(
         field: reader.pathOf("rule"), expected: "the name of a rule", actual: JSON.string(name).summary)
@@ -100,6 +101,28 @@ extension Rule {
     return rules
   }
 
+  private static func code(
+    _ reader: inout ObjectReader, _ depth: Int, _ budget: inout Budget
+  ) throws(FieldError) -> CodeRule {
+    budget.codes -= 1
+    guard budget.codes >= 0 else {
+      throw FieldError(
+        field: reader.pathOf("source"), expected: "at most \(CodeRule.maxInRule) programs in one rule", actual: "more")
+    }
+    let source = try reader.string("source", maxBytes: CodeRule.maxBytes)
+    let json = try reader.json("branches")
+    let path = reader.pathOf("branches")
+    guard let object = json.object, object.count <= Limits.nodes else {
+      throw FieldError(field: path, expected: "an object of at most \(Limits.nodes) rules", actual: json.summary)
+    }
+    var branches: [String: Rule] = [:]
+    for member in object {
+      let name = try Name.checked(member.key, at: path)
+      branches[name] = try read(member.value, path: "\(path).\(name)", depth: depth + 1, &budget)
+    }
+    return CodeRule(source: source, branches: branches)
+  }
+
   public var json: JSON {
     switch self {
     case .deny: return ["rule": "deny"]
@@ -117,7 +140,11 @@ extension Rule {
       ]
     case .all(let rules): return ["rule": "all", "of": .array(rules.map(\.json))]
     case .any(let rules): return ["rule": "any", "of": .array(rules.map(\.json))]
-    case .code(let source): return ["rule": "code", "source": .string(source.hex)]
+    case .code(let code):
+      return [
+        "rule": "code", "source": .string(code.source),
+        "branches": .object(JSONObject(code.branches.map { ($0.key, $0.value.json) })),
+      ]
     }
   }
 }

@@ -33,8 +33,8 @@ public enum Missing: Sendable, Hashable {
 public indirect enum Impossibility: Sendable, Hashable {
   /// The rule is `deny`.
   case denied
-  /// Policy code does not run here.
-  case code(source: SHA256Digest)
+  /// Policy code named no branch; the reason is a sentence for people.
+  case code(String)
   case check(FailedCheck)
   /// Enough objectors have spoken.
   case objected(committee: String, by: [String])
@@ -76,7 +76,7 @@ extension Impossibility: CustomStringConvertible {
   public var description: String {
     switch self {
     case .denied: "the policy denies"
-    case .code(let source): "policy code \(source) does not run here, and without it the policy denies"
+    case .code(let why): "policy code named no rule, and so the policy denies: \(why)"
     case .check(let failure): "a check does not hold: \(failure)"
     case .objected(let committee, let names): "objection by \(names.joined(separator: ", ")) of \(committee)"
     case .predecessor(let digest): "\(digest), which it follows, was not executed and will not be"
