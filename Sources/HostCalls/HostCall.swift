@@ -72,7 +72,8 @@ public struct HostCallPlan: Sendable {
     /// Look, now. Cancelled when the run is. May be done again after a crash: it changes nothing.
     case observe(@Sendable () async -> HostCallOutcome)
     /// Propose an action and wait for what becomes of it.
-    case change(type: String, params: JSONObject)
+    /// `disclose` names private params that the log may show, so that policies can look at them.
+    case change(type: String, params: JSONObject, disclose: Set<String> = [])
   }
 
   /// What grants are held against: one value for each dimension of the method. A call with several recipients has

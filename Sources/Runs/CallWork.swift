@@ -68,9 +68,10 @@ struct CallWork: Sendable {
     case .observe(let look):
       say("observe", plan)
       return CallAnswer(await look())
-    case .change(let type, let params):
+    case .change(let type, let params, let disclose):
       say("change", plan)
-      let proposal = try await services.host.propose(type, params, run: identity.id, call: call)
+      let proposal = try await services.host.propose(
+        type, params, disclose: disclose, run: identity.id, call: call)
       await waits(CallWait(call: call, method: method, reason: .proposal(proposal)))
       guard let settlement = try await services.host.settlement(of: proposal) else { throw CancellationError() }
       await waits(nil)

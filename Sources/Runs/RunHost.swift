@@ -35,7 +35,9 @@ public protocol RunHost: Sendable {
   func finish(run: RunID, fuel: Int64, outcome: RunOutcome) async throws -> Int64
 
   /// Proposes an action in a run's name. Proposing again for the same call is the same proposal.
-  func propose(_ type: String, _ params: JSONObject, run: RunID, call: Int) async throws -> SHA256Digest
+  func propose(
+    _ type: String, _ params: JSONObject, disclose: Set<String>, run: RunID, call: Int
+  ) async throws -> SHA256Digest
 
   /// Waits until a proposal is over, for as long as it takes. Returns early, with nil, only when the task is cancelled or the box
   /// stops.
