@@ -40,6 +40,8 @@ public struct RunPayloads: Sendable {
     public var calls: [Call] = []
     /// The result, or the text of the failure.
     public var ending: JSON?
+
+    public init() {}
   }
 
   private let blobs: BlobStore
