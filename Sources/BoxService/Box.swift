@@ -6,6 +6,8 @@ import HTTPServer
 import HostCalls
 import Keychain
 import Receipts
+import Runs
+import Sandbox
 import Storage
 import Synchronization
 import TransparencyLog
@@ -37,6 +39,8 @@ public final class Box: Sendable {
     public var report: @Sendable (String) -> Void
     /// Further executors beside the core's.
     public var executors: [any ActionExecutor] = []
+    /// Path of the worker's executable; `nil` for the one beside this program.
+    public var worker: String?
 
     public init(clock: @escaping @Sendable () -> Int64, report: @escaping @Sendable (String) -> Void) {
       self.clock = clock
@@ -53,6 +57,10 @@ public final class Box: Sendable {
   let configuration: BoxConfiguration
   let reader: LogReader
   let core: BoxCore?
+  let runs: BoxRuns?
+  let sandbox: BoxSandbox
+  private let blobs: BlobStore?
+  private let settlements = Settlements()
   let events: EventHub
   let metrics: Metrics
   let witnesses: WitnessKeeper?
@@ -113,51 +121,62 @@ public final class Box: Sendable {
 
     let index = ProposalIndex(reader: store.reader)
     let verdict = try store.start(
-      trust: .init(log: signers.log, witnesses: views), projections: [try ProposalIndex.projection()])
+      trust: .init(log: signers.log, witnesses: views),
+      projections: [try ProposalIndex.projection(), try RunIndex.projection()])
     let epochs = EpochArchive()
+    let sandbox = BoxSandbox(worker: environment.worker)
+    self.sandbox = sandbox
     switch verdict {
     case .readOnly(let reason):
       startMode = .readOnly(reason: "\(reason)")
-      core = nil
-      witnesses = nil
+      (core, runs, blobs, witnesses) = (nil, nil, nil, nil)
     case .ready(let writer):
       if client != nil, !quorumAtStart {
         // Too few witnesses answered to exclude that this is an older copy of the log.
         startMode = .readOnly(reason: "too few witnesses answered to exclude a rollback")
-        core = nil
-        witnesses = nil
+        (core, runs, blobs, witnesses) = (nil, nil, nil, nil)
         break
       }
+      let usage = UsageBook()
+      let settlements = settlements
       let state: BoxState
       do {
-        state = try LogFold.run(store.reader, epochs: epochs)
+        state = try LogFold.run(store.reader, epochs: epochs, usage: usage)
       } catch {
         startMode = .readOnly(reason: "\(error)")
-        core = nil
-        witnesses = nil
+        (core, runs, blobs, witnesses) = (nil, nil, nil, nil)
         break
       }
       let sequencer = try Sequencer(
         writer: writer, state: state, signers: signers.signers, clock: environment.clock, epochs: epochs,
-        onCommit: { events.advance(to: $0) })
+        onCommit: { events.advance(to: $0) }, onSettled: { settlements.note($0) })
       let keychain = try Keychain(path: directory.keychainPath, master: keys.master)
-      let executors = ExecutorTable(
-        [
-          HTTPRequestExecutor(
-            client: httpClient, keychain: keychain, salt: { SecureRandom.bytes(Opening.saltBytes) }),
-          SecretPutExecutor(keychain: keychain, clock: environment.clock), SecretRemoveExecutor(keychain: keychain),
-        ] + environment.executors)
-      let openings = try OpeningStore(
-        blobs: BlobStore(path: directory.blobsPath, master: keys.master), blocking: blocking)
+      let blobs = try BlobStore(path: directory.blobsPath, master: keys.master)
+      self.blobs = blobs
+      let services = HostServices(
+        client: httpClient, keychain: keychain,
+        files: try FileStreams(path: directory.streamsPath, blobs: blobs, now: environment.clock),
+        salt: { SecureRandom.bytes(Opening.saltBytes) })
+      let executors = ExecutorTable(services.executors + environment.executors)
+      let openings = OpeningStore(blobs: blobs, blocking: blocking)
       let scheduler = ExecutionScheduler(
         sequencer: sequencer, executors: executors, openings: openings, metrics: metrics, clock: environment.clock,
         report: environment.report)
-      core = BoxCore(
+      let core = BoxCore(
         sequencer: sequencer, executors: executors, scheduler: scheduler, openings: openings, keychain: keychain,
-        index: index,
-        epochs: epochs, events: events, metrics: metrics, blocking: blocking,
+        index: index, epochs: epochs, events: events, metrics: metrics, blocking: blocking,
         idempotencySecret: try HKDFSHA256.derive(
           from: keys.master, salt: [], info: Array("safebox/idempotency/v1".utf8), count: 32))
+      self.core = core
+      let host = BoxRunHost(
+        core: core, index: RunIndex(reader: store.reader), payloads: RunPayloads(blobs: blobs),
+        sources: SourceStore(blobs: blobs, blocking: blocking), settlements: settlements, clock: environment.clock)
+      let calls = HostCallTable.standard(services)
+      runs = BoxRuns(
+        core: core, host: host,
+        service: RunService(
+          host: host, sessions: sandbox, store: host, calls: calls, usage: usage, report: environment.report),
+        sources: host.sources, calls: calls)
       startMode = .ready
       witnesses = client.map { client in
         WitnessKeeper(
@@ -206,6 +225,7 @@ public final class Box: Sendable {
       // What the operator got wrong is found out before anything is carried out.
       let (apiServer, adminServer) = try makeServers()
       await core?.scheduler.resume()
+      try await runs?.resume()
       await witnesses?.start()
       servers.withLock { $0 = [apiServer, adminServer] }
       let addresses = (api: try apiServer.start(), admin: try adminServer.start())
@@ -244,11 +264,14 @@ public final class Box: Sendable {
       return servers
     }
     for server in servers { await server.shutdown(deadline: .seconds(10)) }
+    settlements.close()
+    await runs?.service.stop()
+    await sandbox.shutDown()
     await core?.scheduler.drain(within: .seconds(10))
     await core?.sequencer.close()
     // The log is closed: what is cut off now has no end in it, and the next start reconciles it.
     await core?.scheduler.cut()
-    core?.openings.close()
+    blobs?.close()
     core?.keychain.close()
     httpClient.shutDown()
     store.release()
@@ -287,6 +310,12 @@ public final class Box: Sendable {
       return core
     }
     endpoints += ProposalRoutes(core: core).endpoints + GovernanceRoutes(core: core).endpoints
+    let runs: @Sendable () throws -> BoxRuns = { [self] in
+      _ = try core()
+      guard let runs = self.runs else { throw Self.readOnly("the log is not open for writing") }
+      return runs
+    }
+    endpoints += ToolRoutes(runs: runs).endpoints + RunRoutes(runs: runs).endpoints
     endpoints += ReceiptRoutes(core: core, witnesses: witnesses).endpoints + SecretRoutes(core: core).endpoints
     return endpoints
   }

@@ -40,8 +40,20 @@ struct BoxCore: Sendable {
     return (view.opened, view.openedAt)
   }
 
+  /// Opens what `json` asks for; with derived salts a repetition is the same proposal.
+  func open(_ json: JSON, by proposer: Proposer, salts: SaltSource) async throws -> SHA256Digest {
+    let request = try ProposalRequest(json: json, by: proposer, executors: executors, salts: salts)
+    guard case .derived = salts else { return try await open(request) }
+    let nonce = Statement.nonce(proposer: request.proposer, salt: request.salt)
+    // Two of one key at one time would both find nothing and open two proposals.
+    return try await turns.run(nonce) {
+      if let earlier = try await earlier(nonce: nonce) { return try request.repeating(earlier) }
+      return try await open(request)
+    }
+  }
+
   /// Keeps the openings, then opens the proposal: a crash in between leaves openings that nothing cites.
-  func open(_ request: ProposalRequest) async throws -> SHA256Digest {
+  private func open(_ request: ProposalRequest) async throws -> SHA256Digest {
     let step = Sequencer.OpenStep(
       action: request.action, proposer: request.proposer, salt: request.salt, expires: request.expires,
       claim: request.claim)

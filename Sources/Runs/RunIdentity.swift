@@ -61,6 +61,34 @@ public struct JournalLine: Sendable, Hashable {
     self.result = result
   }
 
+  /// Entries and words together. Throws ``PayloadMissing`` for the first call whose words are gone.
+  public static func join(
+    _ called: [(called: RunCalled, at: Int64)], _ words: [RunPayloads.Call], salt: RunSalt
+  ) throws(PayloadMissing) -> [JournalLine] {
+    var byCall: [Int64: [RunPayloads.Call]] = [:]
+    for call in words { byCall[Int64(call.call), default: []].append(call) }
+    var lines: [JournalLine] = []
+    for (called, at) in called {
+      // Two where a crash came between store and log, and another answer was taken the second time.
+      let match = byCall[called.call]?.first { call in
+        salt.digest(of: call.arguments) == called.arguments && salt.digest(of: call.result) == called.result
+      }
+      guard let match else { throw PayloadMissing(run: called.run, call: called.call) }
+      lines.append(JournalLine(called: called, at: at, arguments: match.arguments, result: match.result))
+    }
+    return lines
+  }
+
+  /// The line for people and programs that may read it.
+  public var json: JSON {
+    var object = called.body.object ?? [:]
+    object["run"] = nil
+    object["arguments"] = arguments
+    object["result"] = result
+    object["at"] = .integer(at)
+    return .object(object)
+  }
+
   /// What the engine is told.
   var answer: MachineAnswer {
     MachineAnswer(call: Int(called.call), isError: !called.isOK, value: result.canonicalBytes(), at: at)

@@ -142,7 +142,7 @@ public actor RunService {
     guard let manifest = try await host.manifest(of: started.tool) else { throw Failure.noTool(started.tool) }
     guard let source = try await store.source(manifest.source) else { throw Failure.noSource(manifest.source) }
     guard let beginning = try await store.contents(of: started.run, community: started.community).beginning else {
-      throw PayloadMissing(run: started.run, call: -1)
+      throw PayloadMissing(run: started.run, call: nil)
     }
     return RunIdentity(started: started, startedAt: at, manifest: manifest, source: source, beginning: beginning)
   }

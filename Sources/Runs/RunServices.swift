@@ -90,25 +90,22 @@ struct RunServices: Sendable {
   func journal(of identity: RunIdentity) async throws -> [JournalLine] {
     let called = try await store.calls(of: identity.id)
     let contents = try await store.contents(of: identity.id, community: identity.started.community)
-    var words: [Int64: [RunPayloads.Call]] = [:]
-    for call in contents.calls { words[Int64(call.call), default: []].append(call) }
-    var lines: [JournalLine] = []
-    for (called, at) in called {
-      // Two where a crash came between store and log, and another answer was taken the second time.
-      let match = words[called.call]?.first { call in
-        identity.digest(call.arguments) == called.arguments && identity.digest(call.result) == called.result
-      }
-      guard let match else { throw PayloadMissing(run: identity.id, call: called.call) }
-      lines.append(JournalLine(called: called, at: at, arguments: match.arguments, result: match.result))
-    }
-    return lines
+    return try JournalLine.join(called, contents.calls, salt: identity.beginning.salt)
   }
 }
 
 /// The words of a call are gone: erased, or lost with a disk. The run cannot be taken up again.
 public struct PayloadMissing: Error, Sendable, Hashable, CustomStringConvertible {
   public var run: RunID
-  public var call: Int64
+  /// nil for what the run began with.
+  public var call: Int64?
 
-  public var description: String { "the payload of call \(call) of run \(run) is not in the blob store" }
+  public init(run: RunID, call: Int64?) {
+    self.run = run
+    self.call = call
+  }
+
+  public var description: String {
+    "the payload of \(call.map { "call \($0)" } ?? "the input") of run \(run) is not in the blob store"
+  }
 }

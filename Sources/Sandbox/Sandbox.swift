@@ -38,10 +38,25 @@ public struct Sandbox: Sendable {
     let session = try await backend.open(program, seconds: seconds)
     guard !isFullRequired || session.isolation.isFull else {
       session.end()
-      let names = session.isolation.missing.keys.sorted().joined(separator: ", ")
-      throw .unavailable(name, reason: names.isEmpty ? "it is no boundary" : "full isolation is demanded: no \(names)")
+      throw Self.notFull(session.isolation)
     }
     return session
+  }
+
+  /// What would hold on the backend of that name; throws where it cannot be used, or where everything is demanded and something is missing.
+  public func isolation(on name: BackendName, isFullRequired: Bool) async throws(SandboxFailure) -> Isolation {
+    guard let backend = backends.first(where: { $0.name == name }) else {
+      throw .unavailable(name, reason: absent[name] ?? "this box has no such backend")
+    }
+    let isolation = try await backend.availability().get()
+    guard !isFullRequired || isolation.isFull else { throw Self.notFull(isolation) }
+    return isolation
+  }
+
+  private static func notFull(_ isolation: Isolation) -> SandboxFailure {
+    let names = isolation.missing.keys.sorted().joined(separator: ", ")
+    return .unavailable(
+      isolation.backend, reason: names.isEmpty ? "it is no boundary" : "full isolation is demanded: no \(names)")
   }
 
   /// One row for each backend, whether it can be used or not.

@@ -1,6 +1,7 @@
 import CanonicalJSON
 import Governance
 import HTTPServer
+import Runs
 import Storage
 
 /// The API listener's handler: finds the endpoint, checks the token, and turns whatever an endpoint throws into a problem.
@@ -86,6 +87,12 @@ extension Problem {
       return of(fault)
     case let refusal as Refusal:
       return Problem(status: 409, code: refusal.code, detail: "\(refusal)")
+    case let failure as RunService.Failure:
+      return of(failure)
+    case let missing as PayloadMissing:
+      return Problem(status: 410, code: "payload_missing", detail: "\(missing)")
+    case let fault as RunFault:
+      return of(.run(fault))
     case EntryError.tooLarge(let limit, let actual):
       return Problem(
         status: 413, code: "entry_too_large",
@@ -126,6 +133,22 @@ extension Problem {
     var problem = Problem(status: status, code: code, detail: "\(fault)")
     if status == 429 { problem.headers = ["Retry-After": "10"] }
     return problem.with("fault", .string(fault.code))
+  }
+
+  private static func of(_ failure: RunService.Failure) -> Problem {
+    switch failure {
+    case .tooMany:
+      var problem = Problem(status: 429, code: "too_many_runs", detail: "\(failure)")
+      problem.headers = ["Retry-After": "10"]
+      return problem
+    case .noTool: return Problem(status: 404, code: "no_tool", detail: "\(failure)")
+    case .noSource: return Problem(status: 409, code: "no_source", detail: "\(failure)")
+    case .tooLarge: return Problem(status: 413, code: "input_too_large", detail: "\(failure)")
+    case .isolation:
+      return Problem(status: 503, code: "isolation", detail: "\(failure)")
+        .with("next_steps", ["safebox status shows the backends of this machine and what is missing"])
+    case .stopping: return Problem(status: 503, code: "stopping", detail: "\(failure)")
+    }
   }
 
   func with(_ name: String, _ value: JSON) -> Problem { with(name, encodedJSON: value.canonicalString()) }

@@ -11,8 +11,10 @@ public enum Scope: String, Sendable, Hashable, CaseIterable {
   case vote
   /// Read the private values behind commitments.
   case openings
-  /// Erase the private values behind commitments, for good.
+  /// Erase the private values behind commitments and the words of runs, for good.
   case erase
+  /// Start and cancel runs of registered tools, and read what they came to.
+  case run
 }
 
 /// One client of the API. Only a digest of its secret is kept.

@@ -21,11 +21,11 @@ struct ProposalRequest: Sendable {
   /// Reads the body.
   ///
   /// - Parameters:
-  ///   - client: who proposes, unless a claim says that a signer does.
+  ///   - caller: who proposes, unless a claim says that a signer does.
   ///   - executors: what they hold private is committed unless `disclose` names it; what they refuse is refused here.
   ///   - secret: makes salts: from an idempotency key the same ones each time, so that a repeated request is the same
   ///     proposal; without one, fresh ones.
-  init(json: JSON, client: String, executors: ExecutorTable, salts: SaltSource) throws {
+  init(json: JSON, by caller: Proposer, executors: ExecutorTable, salts: SaltSource) throws {
     var reader = try ObjectReader(json)
     let raw = try reader.json("action")
     let disclosed = Set(
@@ -66,7 +66,7 @@ struct ProposalRequest: Sendable {
       }
       proposer = try Proposer(parsing: "signer:\(signer)", path: "claim.iss")
     } else {
-      proposer = try Proposer(parsing: "client:\(client)", path: "client")
+      proposer = caller
     }
 
     var openings: [Opening] = []

@@ -109,20 +109,10 @@ struct ProposalRoutes: Sendable {
     let json = try await call.json(limits: .document(maxBytes: ProposalRequest.maxBytes))
     guard let client = call.client else { throw Problem(status: 401, code: "unauthorized") }
     let salts = try saltSource(call, client: client)
-    let request = try ProposalRequest(json: json, client: client.name, executors: box.executors, salts: salts)
     let wait = try Self.preferredWait(call)
-    let nonce = Statement.nonce(proposer: request.proposer, salt: request.salt)
     let id: SHA256Digest
     do {
-      if case .derived = salts {
-        // Two of one key at one time would both find nothing and open two proposals.
-        id = try await box.turns.run(nonce) {
-          if let earlier = try await box.earlier(nonce: nonce) { return try request.repeating(earlier) }
-          return try await box.open(request)
-        }
-      } else {
-        id = try await box.open(request)
-      }
+      id = try await box.open(json, by: .client(client.name), salts: salts)
       box.metrics.count("safebox_proposals_total", ("outcome", "opened"))
     } catch {
       box.metrics.count("safebox_proposals_total", ("outcome", "refused"))
@@ -231,15 +221,20 @@ struct ProposalRoutes: Sendable {
   }
 
   private func saltSource(_ call: Call, client: APIClient) throws -> SaltSource {
-    let keys = call.request.headers.all("idempotency-key")
-    guard let key = keys.first else { return .random }
-    guard keys.count == 1, (1...Self.maxKeyBytes).contains(key.utf8.count) else {
-      throw FieldError(field: "Idempotency-Key", expected: "1-\(Self.maxKeyBytes) bytes, once", actual: key)
-    }
+    guard let key = try Self.idempotencyKey(call) else { return .random }
     return .derived(try box.idempotencyKey(client: client.name, key: key))
   }
 
-  private static func preferredWait(_ call: Call) throws -> Int64? {
+  static func idempotencyKey(_ call: Call) throws(FieldError) -> String? {
+    let keys = call.request.headers.all("idempotency-key")
+    guard let key = keys.first else { return nil }
+    guard keys.count == 1, (1...maxKeyBytes).contains(key.utf8.count) else {
+      throw FieldError(field: "Idempotency-Key", expected: "1-\(maxKeyBytes) bytes, once", actual: key)
+    }
+    return key
+  }
+
+  static func preferredWait(_ call: Call) throws -> Int64? {
     for value in call.request.headers.all("prefer") {
       for part in value.split(separator: ",") {
         let token = part.trimmingBlanks

@@ -51,6 +51,7 @@ public struct DataDirectory: Sendable {
   public var masterPath: String { "\(path)/keys/master.key" }
   public var logPath: String { "\(path)/log" }
   public var blobsPath: String { "\(path)/blobs" }
+  public var streamsPath: String { "\(path)/streams" }
   public var keychainPath: String { "\(path)/keychain" }
 
   public func configuration() throws -> BoxConfiguration {

@@ -2,35 +2,25 @@ import CanonicalJSON
 import Cryptography
 import Governance
 import Storage
-import Synchronization
 
 /// The private values behind commitments: sealed, erasable one by one, found by the commitment's digest.
 ///
 /// Each opening is its own community in the blob store, so that its key is derived from its own name and erasing it
 /// touches nothing else.
 final class OpeningStore: Sendable {
-  // Given up at the end, because the store holds the lock of its directory and routes may outlive the box's work.
-  private let store: Mutex<BlobStore?>
+  private let blobs: BlobStore
   private let blocking: BlockingWork
 
   init(blobs: BlobStore, blocking: BlockingWork) {
-    store = Mutex(blobs)
+    self.blobs = blobs
     self.blocking = blocking
-  }
-
-  /// Gives the directory free. What is asked for afterwards throws.
-  func close() { store.withLock { $0 = nil } }
-
-  private func blobs() throws -> BlobStore {
-    guard let blobs = store.withLock({ $0 }) else { throw SubmissionError.closed }
-    return blobs
   }
 
   private static func community(_ digest: SHA256Digest) -> String { "opening/\(digest.hex)" }
 
   /// Keeps openings durably. One that is there already is left as it is.
   func keep(_ openings: [Opening]) async throws {
-    let blobs = try blobs()
+    let blobs = blobs
     try await blocking.run {
       for opening in openings {
         let community = Self.community(opening.commitment.digest)
@@ -42,7 +32,7 @@ final class OpeningStore: Sendable {
 
   /// The opening of a commitment; `nil` where it was erased or never given.
   func opening(_ digest: SHA256Digest) async throws -> Opening? {
-    let blobs = try blobs()
+    let blobs = blobs
     return try await blocking.run {
       let community = Self.community(digest)
       guard let blob = try blobs.list(community: community).first else { return nil }
@@ -68,7 +58,7 @@ final class OpeningStore: Sendable {
   /// Erases an opening; every proof goes on verifying.
   @discardableResult
   func erase(_ digest: SHA256Digest) async throws -> Bool {
-    let blobs = try blobs()
+    let blobs = blobs
     return try await blocking.run { try blobs.eraseAll(community: Self.community(digest)) > 0 }
   }
 }

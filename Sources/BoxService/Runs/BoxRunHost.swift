@@ -1,6 +1,7 @@
 import CanonicalJSON
 import Cryptography
 import Governance
+import HTTPServer
 import HostCalls
 import Runs
 import Storage
@@ -48,8 +49,14 @@ extension BoxRunHost: RunHost {
   }
 
   func ending(of run: RunID) async throws -> RunEnding? {
-    guard let record = try await record(of: run), let (finished, at) = record.finished else { return nil }
-    let ending = try await contents(of: run, community: record.started.community).ending ?? .null
+    guard let record = try await record(of: run) else { return nil }
+    return try await ending(of: record)
+  }
+
+  func ending(of record: Record) async throws -> RunEnding? {
+    guard let (finished, at) = record.finished else { return nil }
+    let community = record.started.community
+    let ending = try await contents(of: record.started.run, community: community).ending ?? .null
     return switch finished.outcome {
     case .result: RunEnding(at: at, outcome: .result(ending))
     case .failure(let kind, _): RunEnding(at: at, outcome: .failure(kind: kind, message: ending.string ?? ""))
@@ -61,11 +68,11 @@ extension BoxRunHost: RunHost {
   }
 
   func manifest(of tool: SHA256Digest) async throws -> ToolManifest? {
-    try await core.sequencer.inspect { state, _ in state.tool(tool)?.manifest }
+    try await core.sequencer.inspect { state, _ in state.tool(digest: tool)?.manifest }
   }
 
   func tool(named text: String) async throws -> SHA256Digest? {
-    try await core.sequencer.inspect { state, _ in state.toolToStart(named: text)?.manifest.digest }
+    try await core.sequencer.inspect { state, _ in state.toolToStart(named: text)?.digest }
   }
 
   func settings(of community: String) async throws -> CommunitySettings {
@@ -84,8 +91,7 @@ extension BoxRunHost: RunHost {
       "disclose": .array(disclose.sorted().map(JSON.string)),
     ]
     do {
-      return try await core.open(
-        json, by: .run(run), salts: .derived(SecretBytes(copying: key)), isRepeatable: true)
+      return try await core.open(json, by: .run(run), salts: .derived(SecretBytes(copying: key)))
     } catch let error as FieldError {
       throw HostCallError(error)
     } catch let fault as Fault {
@@ -200,5 +206,18 @@ extension BoxRunHost {
       return Record(
         row: row, started: try RunStarted(body: first.body), startedAt: first.at, calls: calls, finished: finished)
     }
+  }
+}
+
+extension BoxState {
+  /// The tool version that a caller means by `NAME` (the one registered last), `NAME@VERSION` or a manifest's digest; `nil`
+  /// where there is none of which a run may start.
+  func toolToStart(named text: String) -> RegisteredTool? {
+    if let digest = SHA256Digest(hex: text) {
+      return tool(digest: digest).flatMap { $0.isRetired ? nil : $0 }
+    }
+    let parts = text.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    guard parts.count == 2 else { return latestTool(named: text) }
+    return tool(named: parts[0], version: parts[1]).flatMap { $0.isRetired ? nil : $0 }
   }
 }

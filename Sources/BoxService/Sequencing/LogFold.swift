@@ -1,4 +1,6 @@
 import Governance
+import HostCalls
+import Runs
 import Storage
 import TransparencyLog
 
@@ -23,8 +25,8 @@ enum LogFold {
     }
   }
 
-  /// The state after the newest checkpoint's last entry; `epochs` learns of every constitution.
-  static func run(_ reader: LogReader, epochs: EpochArchive) throws -> BoxState {
+  /// The state after the newest checkpoint's last entry; `epochs` learns of every constitution, `usage` of every host call.
+  static func run(_ reader: LogReader, epochs: EpochArchive, usage: UsageBook = UsageBook()) throws -> BoxState {
     guard let signed = try reader.latestCheckpoint() else { throw Failure.noCheckpoint }
     var state = BoxState()
     var frontier = Frontier()
@@ -33,6 +35,7 @@ enum LogFold {
       do {
         let entry = try Entry(parsing: stored.bytes)
         try state.apply(entry)
+        if entry.kind == .runCalled { note(try RunCalled(body: entry.body), at: entry.at, state, in: usage) }
         if entry.kind == .boxCreated || entry.kind == .executionFinished { epochs.note(state.constitution) }
       } catch {
         throw Failure.entry(index: stored.index, reason: "\(error)")
@@ -42,5 +45,12 @@ enum LogFold {
       throw Failure.root(signed: signed.checkpoint.root.hex, recomputed: frontier.root.hex)
     }
     return state
+  }
+
+  private static func note(_ called: RunCalled, at: Int64, _ state: borrowing BoxState, in usage: UsageBook) {
+    guard let run = state.run(called.run), let tool = state.tool(digest: run.tool),
+      let fact = UsageLedger.Fact(called, tool: tool.manifest.name, community: run.community, at: at)
+    else { return }
+    usage.record(fact)
   }
 }

@@ -13,6 +13,15 @@ public final class Sequencer: Sendable {
     case vote(ProposalVote)
     case start(SHA256Digest)
     case finish(SHA256Digest, Outcome, JSONObject)
+    case run(RunStep)
+  }
+
+  /// What happened to a run. The fold checks all of it, and computes what the end says.
+  enum RunStep: Sendable {
+    case started(RunStarted)
+    case resumed(RunResumed)
+    case called(RunCalled)
+    case finished(RunID, fuel: Int64, RunOutcome)
   }
 
   /// A proposal to open.
@@ -40,6 +49,8 @@ public final class Sequencer: Sendable {
     case voted
     case started(Started)
     case finished
+    /// When (Unix milliseconds).
+    case recorded(Int64)
   }
 
   /// An execution whose start is durable: the only thing that an executor is ever handed.
@@ -58,9 +69,11 @@ public final class Sequencer: Sendable {
   ///   - clock: wall time, Unix milliseconds. An entry's time never precedes the entry before it, whatever the clock says.
   ///   - epochs: told of every new constitution.
   ///   - onCommit: told the size of the log after each commit.
+  ///   - onSettled: told the proposals that ended, as soon as the fold knows.
   init(
     writer: LogWriter, state: sending BoxState, signers: [NoteSigner], clock: @escaping @Sendable () -> Int64,
-    epochs: EpochArchive, onCommit: @escaping @Sendable (UInt64) -> Void
+    epochs: EpochArchive, onCommit: @escaping @Sendable (UInt64) -> Void,
+    onSettled: @escaping @Sendable ([SHA256Digest]) -> Void
   ) throws {
     self.clock = clock
     reader = writer.reader
@@ -72,7 +85,8 @@ public final class Sequencer: Sendable {
       writer: writer, state: state, configuration: configuration,
       sign: { checkpoint in try SignedCheckpoint(checkpoint, signers: signers) },
       decide: { state, step, _ in
-        let plan = try Self.decide(&state, step, clock())
+        let (plan, settled) = try Self.decide(&state, step, clock())
+        onSettled(settled)
         if case .finish = step { epochs.note(state.constitution) }
         return plan
       })
@@ -105,8 +119,10 @@ public final class Sequencer: Sendable {
 
   func close() async { await log.close() }
 
+  private typealias Decided = (plan: AppendPlan<Answer>, settled: [SHA256Digest])
+
   /// Nothing here may throw once the state has changed: `apply` comes last, and throws before it changes anything.
-  private static func decide(_ state: inout BoxState, _ step: Step, _ wall: Int64) throws -> AppendPlan<Answer> {
+  private static func decide(_ state: inout BoxState, _ step: Step, _ wall: Int64) throws -> Decided {
     let at = max(wall, state.lastAt)
     switch step {
     case .open(let open):
@@ -125,6 +141,12 @@ public final class Sequencer: Sendable {
       }
       let finished = try state.finishDraft(for: id, outcome: outcome, result: result, at: at)
       return try append(finished, to: &state, at: at, .finished)
+    case .run(.started(let body)): return try append(body, to: &state, at: at, .recorded(at))
+    case .run(.resumed(let body)): return try append(body, to: &state, at: at, .recorded(at))
+    case .run(.called(let body)): return try append(body, to: &state, at: at, .recorded(at))
+    case .run(.finished(let id, let fuel, let outcome)):
+      let finished = try state.finishRunDraft(for: id, fuel: fuel, outcome: outcome)
+      return try append(finished, to: &state, at: at, .recorded(at))
     }
   }
 
@@ -145,11 +167,11 @@ public final class Sequencer: Sendable {
 
   private static func append(
     _ body: some EntryBody, to state: inout BoxState, at: Int64, _ answer: Answer
-  ) throws -> AppendPlan<Answer> {
+  ) throws -> Decided {
     let entry = try body.entry(at: at)
     let draft = try EntryDraft(entry.bytes)
-    try state.apply(entry)
-    return AppendPlan(entries: [draft], response: answer)
+    let applied = try state.apply(entry)
+    return (AppendPlan(entries: [draft], response: answer), applied.settled.map(\.proposal))
   }
 }
 

@@ -18,6 +18,7 @@ public final class BlobStore: Sendable {
 
   /// Why a blob was not stored or not returned.
   public enum Failure: Error, Hashable, CustomStringConvertible {
+    case closed
     case tooLarge(bytes: Int, limit: Int)
     case invalidCommunity(String)
     /// Erased, or never stored by this community.
@@ -32,6 +33,7 @@ public final class BlobStore: Sendable {
 
     public var description: String {
       switch self {
+      case .closed: "the blob store is closed"
       case .tooLarge(let bytes, let limit): "a blob of \(bytes) bytes is over the limit of \(limit)"
       case .invalidCommunity(let name): "\"\(name)\" is not a community name: 1-128 bytes, no control characters"
       case .absent(let id): "no blob \(id)"
@@ -55,6 +57,7 @@ public final class BlobStore: Sendable {
   private let lock: ProcessLock
   private let master: SecretBytes
   private let keys: Mutex<BlobKeys>
+  private let isClosed = Mutex(false)
 
   /// Opens the store in the directory `path`, making it when it is absent.
   ///
@@ -69,6 +72,12 @@ public final class BlobStore: Sendable {
     self.master = master
     keys = Mutex(BlobKeys(table: try BlobKeyTable(in: root)))
     try root.sync()
+  }
+
+  /// Gives the directory free. What is asked for afterwards throws.
+  public func close() {
+    isClosed.withLock { $0 = true }
+    lock.release()
   }
 
   /// Stores a blob durably and returns its name. Equal content stored twice gives two blobs.
@@ -172,6 +181,7 @@ public final class BlobStore: Sendable {
   }
 
   private func checkCommunity(_ name: String) throws {
+    guard !isClosed.withLock({ $0 }) else { throw Failure.closed }
     guard (1...128).contains(name.utf8.count), name.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
       throw Failure.invalidCommunity(name)
     }

@@ -1,6 +1,7 @@
 import Glibc
+import Synchronization
 
-/// The exclusive lock on a data directory: held for the life of the object, released by the kernel when the process
+/// The exclusive lock on a data directory: held until it is released, released by the kernel when the process
 /// dies, however it dies. `flock` on its own file, because POSIX record locks are lost when any descriptor is closed.
 public final class ProcessLock: Sendable {
   /// Why a lock was not taken.
@@ -21,7 +22,8 @@ public final class ProcessLock: Sendable {
   /// The file in the data directory that carries the lock. It is never removed: removing it would let two holders in.
   public static let fileName = "lock"
 
-  private let descriptor: Int32
+  /// Negative once it is released.
+  private let descriptor: Mutex<Int32>
 
   /// Takes the lock at once or throws; it never waits.
   public init(_ directory: Directory) throws(Failure) {
@@ -38,13 +40,21 @@ public final class ProcessLock: Sendable {
     // The number is only for the other side's message, so a failure to write it is no failure of the lock.
     let text = Array("\(getpid())\n".utf8)
     if ftruncate(file, 0) == 0 { _ = text.withUnsafeBytes { pwrite(file, $0.baseAddress, $0.count, 0) } }
-    descriptor = file
+    descriptor = Mutex(file)
   }
 
-  deinit {
+  deinit { release() }
+
+  /// Gives the directory free. More than once does nothing.
+  public func release() {
+    let file = descriptor.withLock { descriptor in
+      defer { descriptor = -1 }
+      return descriptor
+    }
+    guard file >= 0 else { return }
     // Not by closing alone: a child that another thread is just starting holds the same open file until its exec.
-    flock(descriptor, LOCK_UN)
-    close(descriptor)
+    flock(file, LOCK_UN)
+    close(file)
   }
 
   private static func holder(in file: Int32) -> Int32? {
