@@ -67,6 +67,7 @@ let package = Package(
     room(
       "Runs",
       ["CanonicalJSON", "Cryptography", "Governance", "HostCalls", "JavaScript", "Keychain", "Sandbox", "Storage"]),
+    room("ModelContextProtocol", ["CLinux", "CanonicalJSON", "Cryptography", "HTTPServer", "HTTPClient"]),
     room(
       "Witness",
       ["CLinux", "CanonicalJSON", "Cryptography", "TransparencyLog", "Storage", "HTTPServer", "HTTPClient"]),
@@ -91,7 +92,7 @@ let package = Package(
       name: "safebox",
       dependencies: [
         "CanonicalJSON", "Cryptography", "OpenClaims", "TransparencyLog", "Governance", "Receipts", "Storage",
-        "HTTPServer", "HTTPClient", "Terminal", "Witness", "Audit", "BoxService", "CLinux",
+        "HTTPServer", "HTTPClient", "Terminal", "Witness", "Audit", "BoxService", "CLinux", "ModelContextProtocol",
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -162,6 +163,9 @@ let package = Package(
         "Runs", "HostCalls", "Governance", "JavaScript", "Keychain", "Sandbox", "Storage", "CanonicalJSON",
         "Cryptography",
       ]),
+    tests(
+      "ModelContextProtocolTests",
+      ["ModelContextProtocol", "CanonicalJSON", "Cryptography", "HTTPServer", "HTTPClient", "HostCalls"]),
     tests("EndToEndTests", ["safebox", "Terminal", "CanonicalJSON", "Cryptography", "OpenClaims", "CLinux"]),
   ]
 )
