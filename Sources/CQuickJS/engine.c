@@ -27,11 +27,11 @@ static struct tm *engine_utc(const time_t *time, struct tm *parts) {
 #define localtime_r engine_utc
 #define gmtime_r engine_utc
 
-// A stack overflow is an exception that a program can catch. Where it happens depends on the compiler, so it must end the
-// run; this is the one place that every such exception of the engine passes, and none that a program makes.
+// To the engine, a stack overflow is an exception that a program can catch. But where it happens depends on the compiler,
+// so it must end the run; this is the one place that every such exception passes, and none that a program makes.
 static int engine_format(char *buffer, size_t size, const char *format, va_list arguments) {
   if (engine_current && strcmp(format, "Maximum call stack size exceeded") == 0)
-    engine_fail(engine_current, ENGINE_STACK, NULL, 0);
+    engine_exit(engine_current, ENGINE_STACK, "");
   return vsnprintf(buffer, size, format, arguments);
 }
 #define vsnprintf engine_format
@@ -62,18 +62,12 @@ static int engine_format(char *buffer, size_t size, const char *format, va_list 
 #include "/usr/src/quickjs-ng/quickjs.c"
 
 bool engine_regexp_stack_overflow(void *opaque, size_t size) {
-  bool overflow = lre_check_stack_overflow(opaque, size);
-  if (overflow && engine_current) engine_fail(engine_current, ENGINE_STACK, NULL, 0);
-  return overflow;
+  if (lre_check_stack_overflow(opaque, size)) engine_exit(engine_current, ENGINE_STACK, "");
+  return false;
 }
 
 void engine_set_poll_counter(JSContext *context, int polls) { context->interrupt_counter = polls; }
 
 int engine_poll(JSContext *context) { return js_poll_interrupts(context); }
-
-JSValue engine_interrupt(JSContext *context) {
-  JS_ThrowInterrupted(context);
-  return JS_EXCEPTION;
-}
 
 void engine_set_hash_seed(JSContext *context, uint32_t seed) { context->hash_seed = seed; }

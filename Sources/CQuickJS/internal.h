@@ -2,6 +2,8 @@
 #ifndef SAFEBOX_ENGINE_INTERNAL_H
 #define SAFEBOX_ENGINE_INTERNAL_H
 
+#include <setjmp.h>
+
 #include "CQuickJS.h"
 #include "sources.h"
 #include "/usr/src/quickjs-ng/quickjs.h"
@@ -32,6 +34,7 @@ struct engine {
   int32_t argument_count;
   bool synchronous;
 
+  jmp_buf exit;           // of the innermost `enter`
   engine_state state;
   engine_failure failure;
   char *outcome;
@@ -51,13 +54,16 @@ struct engine {
 // The engine whose code this thread is running; the engine's own code has no way to be told.
 extern _Thread_local engine *engine_current;
 
-// The first failure stays; the program gets no further than to the next poll.
+// Records why the program failed. The first failure stays.
 void engine_fail(engine *e, engine_failure failure, const char *message, size_t count);
+
+// Ends the program from within: unwinds everything that it and the engine are doing, so that neither can catch it and the
+// engine's own handling of such a thing is never needed. Nothing of it runs afterwards; its memory is all in one list.
+_Noreturn void engine_exit(engine *e, engine_failure failure, const char *message);
 
 // In quickjs.c's own translation unit, because they need its internals.
 void engine_set_poll_counter(JSContext *context, int polls);
 int engine_poll(JSContext *context);
-JSValue engine_interrupt(JSContext *context);
 void engine_set_hash_seed(JSContext *context, uint32_t seed);
 
 extern const JSMallocFunctions engine_allocator;

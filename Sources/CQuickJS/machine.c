@@ -18,8 +18,11 @@ void engine_fail(engine *e, engine_failure failure, const char *message, size_t 
   if (!e->outcome) abort();
   if (count) memcpy(e->outcome, message, count);
   e->outcome_count = count;
-  // The code that is running must notice soon, even if it catches the exception that it is given.
-  if (e->context) engine_set_poll_counter(e->context, 1);
+}
+
+void engine_exit(engine *e, engine_failure failure, const char *message) {
+  engine_fail(e, failure, message, strlen(message));
+  longjmp(e->exit, 1);
 }
 
 static void fail_text(engine *e, engine_failure failure, const char *message) {
@@ -28,10 +31,8 @@ static void fail_text(engine *e, engine_failure failure, const char *message) {
 
 static int on_poll(JSRuntime *runtime, void *opaque) {
   engine *e = opaque;
-  if (e->failure) return 1;
-  if (++e->fuel < e->limits.fuel) return 0;
-  engine_fail(e, ENGINE_FUEL, NULL, 0);
-  return 1;
+  if (++e->fuel >= e->limits.fuel) engine_exit(e, ENGINE_FUEL, "");
+  return 0;
 }
 
 static char *refuse_name(JSContext *context, const char *base, const char *name, void *opaque) {
@@ -52,7 +53,8 @@ static __attribute__((noinline)) void enter(engine *e, void (*body)(engine *, vo
   __asm__ volatile("" : : "r"(padding) : "memory");
   engine_current = e;
   JS_UpdateStackTop(e->runtime);
-  body(e, argument);
+  if (!setjmp(e->exit)) body(e, argument);
+  if (e->failure) e->state = ENGINE_FAILED;
   engine_current = previous;
 }
 
@@ -128,7 +130,6 @@ void engine_load(engine *e, const engine_limits *limits, const uint8_t seed[32])
   e->fuel = 0;
   engine_set_poll_counter(e->context, POLLS_PER_UNIT);
   JS_SetMaxStackSize(e->runtime, limits->stack);
-  if (e->memory > limits->memory) engine_fail(e, ENGINE_MEMORY, NULL, 0);
 }
 
 // ---- Outcomes
@@ -157,27 +158,24 @@ static size_t append_literal(char *message, size_t used, const char *text) {
   return used + length;
 }
 
-// Reading an exception may run the program's code: it is under the same limits, and where one of them ends it, that is
-// the failure.
+// Reading an exception may run the program's code, under the same limits: where one of them ends it, that is the failure.
 static void fail_with(engine *e, engine_failure failure, JSValue exception) {
   JSContext *context = e->context;
   char message[MESSAGE_BYTES];
   size_t used = 0;
-  if (!e->failure) {
-    if (JS_IsError(exception)) {
-      used = append_text(e, message, used, JS_GetPropertyStr(context, exception, "name"));
-      used = append_literal(message, used, ": ");
-      used = append_text(e, message, used, JS_GetPropertyStr(context, exception, "message"));
-      JSValue stack = JS_GetPropertyStr(context, exception, "stack");
-      if (JS_IsString(stack)) {
-        used = append_literal(message, used, "\n");
-        used = append_text(e, message, used, stack);
-      }
-    } else if (JS_IsObject(exception)) {
-      used = append_text(e, message, used, engine_stringify(e, exception));
-    } else {
-      used = append_text(e, message, used, JS_DupValue(context, exception));
+  if (JS_IsError(exception)) {
+    used = append_text(e, message, used, JS_GetPropertyStr(context, exception, "name"));
+    used = append_literal(message, used, ": ");
+    used = append_text(e, message, used, JS_GetPropertyStr(context, exception, "message"));
+    JSValue stack = JS_GetPropertyStr(context, exception, "stack");
+    if (JS_IsString(stack)) {
+      used = append_literal(message, used, "\n");
+      used = append_text(e, message, used, stack);
     }
+  } else if (JS_IsObject(exception)) {
+    used = append_text(e, message, used, engine_stringify(e, exception));
+  } else {
+    used = append_text(e, message, used, JS_DupValue(context, exception));
   }
   JS_FreeValue(context, exception);
   engine_fail(e, failure, message, used);
@@ -215,7 +213,6 @@ static void finish(engine *e, JSValue value) {
     fail_text(e, ENGINE_VALUE, "the result is too large");
     return;
   }
-  if (e->failure) return;
   e->outcome = malloc(text.count + 1);
   if (!e->outcome) abort();
   memcpy(e->outcome, text.bytes, text.count);
@@ -284,15 +281,14 @@ static bool step(engine *e) {
   }
   // A job counts as a poll, so that a program of jobs alone comes to an end too.
   JSContext *unused;
-  if (engine_poll(context) < 0 || JS_ExecutePendingJob(e->runtime, &unused) < 0)
-    JS_FreeValue(context, JS_GetException(context));
+  engine_poll(context);
+  if (JS_ExecutePendingJob(e->runtime, &unused) < 0) JS_FreeValue(context, JS_GetException(context));
   return true;
 }
 
 static void run(engine *e) {
   e->state = ENGINE_RUNNING;
   while (!e->failure && e->state == ENGINE_RUNNING && step(e)) {}
-  if (e->failure) e->state = ENGINE_FAILED;
 }
 
 typedef struct {
@@ -348,34 +344,28 @@ typedef struct {
 static void deliver(engine *e, void *argument) {
   delivery *d = argument;
   JSContext *context = e->context;
+  clear_turn(e);
   engine_promise *promise = &e->promises[d->call];
   JSValue value = JS_ParseJSON(context, d->value.bytes, d->value.count, "answer");
   if (JS_IsException(value)) {
     JS_FreeValue(context, JS_GetException(context));
-    if (!e->failure) {
-      d->ok = false;
-      return;
-    }
-    clear_turn(e);
-  } else {
-    clear_turn(e);
-    e->now = d->now;
-    promise->open = false;
-    e->pending--;
-    if (d->is_error) {
-      JSValue error = JS_Call(context, e->make_error, JS_UNDEFINED, 1, &value);
-      JS_FreeValue(context, value);
-      value = JS_IsException(error) ? JS_GetException(context) : error;
-    }
-    JSValue settle = d->is_error ? promise->reject : promise->resolve;
-    JSValue done = JS_Call(context, settle, JS_UNDEFINED, 1, &value);
-    if (JS_IsException(done)) JS_FreeValue(context, JS_GetException(context));
-    JS_FreeValue(context, done);
-    JS_FreeValue(context, value);
-    JS_FreeValue(context, promise->resolve);
-    JS_FreeValue(context, promise->reject);
-    promise->resolve = promise->reject = JS_UNDEFINED;
+    d->ok = false;
+    return;
   }
+  promise->open = false;
+  e->pending--;
+  e->now = d->now;
+  if (d->is_error) {
+    JSValue error = JS_Call(context, e->make_error, JS_UNDEFINED, 1, &value);
+    JS_FreeValue(context, value);
+    value = JS_IsException(error) ? JS_GetException(context) : error;
+  }
+  JSValue done = JS_Call(context, d->is_error ? promise->reject : promise->resolve, JS_UNDEFINED, 1, &value);
+  if (JS_IsException(done)) JS_FreeValue(context, JS_GetException(context));
+  JS_FreeValue(context, done);
+  JS_FreeValue(context, value);
+  JS_FreeValue(context, promise->resolve);
+  JS_FreeValue(context, promise->reject);
   run(e);
 }
 

@@ -17,20 +17,16 @@ static void insert(engine *e, engine_block *block) {
   e->blocks = block;
 }
 
-// False where the block would not fit. The program cannot catch it.
-static bool reserve(engine *e, size_t old, size_t new) {
-  if (new > old && (e->memory > e->limits.memory || new - old > e->limits.memory - e->memory)) {
-    engine_fail(e, ENGINE_MEMORY, NULL, 0);
-    return false;
-  }
+// A block that does not fit ends the program.
+static void reserve(engine *e, size_t old, size_t new) {
+  if (new > old && new - old > e->limits.memory - e->memory) engine_exit(e, ENGINE_MEMORY, "");
   e->memory = e->memory - old + new;
-  return true;
 }
 
 static void *allocate(engine *e, size_t size, bool zeroed) {
   if (size > SIZE_MAX / 2) size = SIZE_MAX / 2;
   size_t total = size + sizeof(engine_block);
-  if (!reserve(e, 0, total)) return NULL;
+  reserve(e, 0, total);
   engine_block *block = zeroed ? calloc(1, total) : malloc(total);
   if (!block) abort();   // the machine's memory is no property of the program
   block->size = size;
@@ -66,7 +62,7 @@ static void *engine_realloc(void *opaque, void *pointer, size_t size) {
   }
   if (size > SIZE_MAX / 2) size = SIZE_MAX / 2;
   engine_block *block = (engine_block *)pointer - 1;
-  if (!reserve(e, block->size, size)) return NULL;
+  reserve(e, block->size, size);
   block = realloc(block, size + sizeof(engine_block));
   if (!block) abort();
   block->size = size;

@@ -3,11 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-JSValue engine_stop(engine *e, engine_failure failure, const char *message) {
-  engine_fail(e, failure, message, strlen(message));
-  return engine_interrupt(e->context);
-}
-
 JSValue engine_stringify(engine *e, JSValueConst value) {
   return JS_JSONStringify(e->context, value, JS_UNDEFINED, JS_UNDEFINED);
 }
@@ -36,21 +31,20 @@ static JSValue protocol_call(JSContext *context, JSValueConst this, int count, J
   if (count > 0 && !JS_IsUndefined(values[0])) {
     json = engine_stringify(e, values[0]);
     if (JS_IsException(json)) {
-      if (e->failure) return JS_EXCEPTION;
       JSValue reason = JS_GetException(context);
       JSValue rejected = JS_NewSettledPromise(context, true, reason);
       JS_FreeValue(context, reason);
       return rejected;
     }
-    if (!JS_IsString(json)) return engine_stop(e, ENGINE_VALUE, "an argument of a call has no JSON form");
+    if (!JS_IsString(json)) engine_exit(e, ENGINE_VALUE, "an argument of a call has no JSON form");
     text.bytes = JS_ToCStringLen(context, &text.count, json);
     if (!text.bytes) return JS_EXCEPTION;
   }
-  if (text.count > e->limits.value_bytes) return engine_stop(e, ENGINE_VALUE, "an argument of a call is too large");
+  if (text.count > e->limits.value_bytes) engine_exit(e, ENGINE_VALUE, "an argument of a call is too large");
   if (text.count > e->limits.turn_bytes - e->turn_bytes)
-    return engine_stop(e, ENGINE_VALUE, "the arguments of calls made at one time are too large together");
-  if (e->call_count >= e->limits.calls) return engine_stop(e, ENGINE_CALLS, "more calls than the limit");
-  if (e->pending >= e->limits.pending) return engine_stop(e, ENGINE_CALLS, "too many calls wait for an answer");
+    engine_exit(e, ENGINE_VALUE, "the arguments of calls made at one time are too large together");
+  if (e->call_count >= e->limits.calls) engine_exit(e, ENGINE_CALLS, "more calls than the limit");
+  if (e->pending >= e->limits.pending) engine_exit(e, ENGINE_CALLS, "too many calls wait for an answer");
 
   JSValue settle[2];
   JSValue promise = JS_NewPromiseCapability(context, settle);

@@ -10,7 +10,4 @@ bool engine_install(engine *e, engine_text prelude, const char *const *methods, 
 // JSON text of a value, as a string value; undefined where it has none. An exception may be the program's own.
 JSValue engine_stringify(engine *e, JSValueConst value);
 
-// Ends the run from within a native function.
-JSValue engine_stop(engine *e, engine_failure failure, const char *message);
-
 #endif
