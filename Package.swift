@@ -106,6 +106,7 @@ let package = Package(
       name: "SafeboxFuzz",
       dependencies: [
         "CanonicalJSON", "Cryptography", "OpenClaims", "TransparencyLog", "Governance", "Receipts", "HTTPServer",
+        "JavaScript",
       ],
       path: "Fuzz/SafeboxFuzz",
       swiftSettings: strict),
@@ -143,7 +144,7 @@ let package = Package(
         "BoxService", "Audit", "Receipts", "Governance", "OpenClaims", "TransparencyLog", "CanonicalJSON",
         "Cryptography", "Storage", "HTTPServer", "HTTPClient", "Witness", "HostCalls",
       ]),
-    tests("JavaScriptTests", ["JavaScript", "CanonicalJSON"]),
+    tests("JavaScriptTests", ["JavaScript", "safebox-worker", "CanonicalJSON"]),
     tests("EthereumTests", ["Ethereum", "CanonicalJSON", "Cryptography"]),
     // What stands in the worker's place in the tests of the jail, and tries to get out. The tests depend on neither
     // executable, or they would have to be static too; every build of the tests makes both.
