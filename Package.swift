@@ -144,7 +144,9 @@ let package = Package(
         "BoxService", "Audit", "Receipts", "Governance", "OpenClaims", "TransparencyLog", "CanonicalJSON",
         "Cryptography", "Storage", "HTTPServer", "HTTPClient", "Witness", "HostCalls",
       ]),
-    tests("JavaScriptTests", ["JavaScript", "safebox-worker", "CanonicalJSON"]),
+    // The worker must not be a dependency of tests, or their bundle is linked as it is: `swift build --build-tests` makes
+    // both.
+    tests("JavaScriptTests", ["JavaScript", "CanonicalJSON"]),
     tests("EthereumTests", ["Ethereum", "CanonicalJSON", "Cryptography"]),
     // What stands in the worker's place in the tests of the jail, and tries to get out. The tests depend on neither
     // executable, or they would have to be static too; every build of the tests makes both.
