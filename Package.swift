@@ -142,7 +142,7 @@ let package = Package(
       "BoxServiceTests",
       [
         "BoxService", "Audit", "Receipts", "Governance", "OpenClaims", "TransparencyLog", "CanonicalJSON",
-        "Cryptography", "Storage", "HTTPServer", "HTTPClient", "Witness", "HostCalls",
+        "Cryptography", "Storage", "HTTPServer", "HTTPClient", "Witness", "HostCalls", "Keychain",
       ]),
     // The worker must not be a dependency of tests, or their bundle is linked as it is: `swift build --build-tests` makes
     // both.

@@ -65,6 +65,7 @@ struct BoxCore: Sendable {
     guard case .opened(let id) = try await timed({ try await sequencer.submit(.open(step)) }).response else {
       throw Problem(status: 500, code: "internal")
     }
+    await scheduler.watch(id, request.action)
     await scheduler.consider(id)
     return id
   }

@@ -26,6 +26,8 @@ actor ExecutionScheduler {
   private var queue: [SHA256Digest] = []
   private var isQueued: Set<SHA256Digest> = []
   private var alarms: [SHA256Digest: Task<Void, Never>] = [:]
+  /// Open proposals with secrets, which are erased when a proposal ends without an execution.
+  private var secrets: [SHA256Digest: Action] = [:]
   private var isDraining = false
   private var sweeper: Task<Void, Never>?
   private var idleWaiters: [CheckedContinuation<Void, Never>] = []
@@ -48,6 +50,12 @@ actor ExecutionScheduler {
       let executing = try await sequencer.inspect { state, _ in
         state.interrupted.compactMap { id in state.proposal(id).map { (id, $0.statement, state.policy(of: id)) } }
       }
+      // Also of those that have ended: the process may have died before it erased their secrets.
+      let all = try await sequencer.inspect { [executors] state, _ in
+        state.proposals.filter { executors[$0.statement.action.type]?.secretParams.isEmpty == false }
+          .map { ($0.id, $0.statement.action) }
+      }
+      for (id, action) in all { secrets[id] = action }
       guard !isDraining else { return }
       for (id, statement, policy) in executing {
         running[id] = Task { await self.reconcile(id, statement, policy) }
@@ -75,6 +83,29 @@ actor ExecutionScheduler {
       }
     }
     for id in ripe ?? [] { consider(id) }
+    guard !secrets.isEmpty else { return }
+    let ids = Array(secrets.keys)
+    let ended = try? await sequencer.inspect { state, now in
+      ids.filter { state.status(of: $0, at: now)?.isFinal ?? true }
+    }
+    for id in ended ?? [] { await forget(id) }
+  }
+
+  /// Remembers a proposal whose params hold secrets.
+  func watch(_ id: SHA256Digest, _ action: Action) {
+    if executors[action.type]?.secretParams.isEmpty == false { secrets[id] = action }
+  }
+
+  /// Erases the secrets of a proposal that has ended.
+  private func forget(_ id: SHA256Digest) async {
+    guard let action = secrets[id], let members = executors[action.type]?.secretParams else { return }
+    do {
+      try await openings.erase(members, of: action)
+      secrets[id] = nil
+    } catch {
+      // The next sweep tries again.
+      report("\(id): the private values could not be erased: \(error)")
+    }
   }
 
   /// Looks at what waits for the execution of `id`.
@@ -156,6 +187,7 @@ actor ExecutionScheduler {
     if case .locked(let until) = status { return wake(id, at: until) }
     alarms.removeValue(forKey: id)?.cancel()
     if case .approved = status { await execute(id) }
+    if status?.isFinal == true { await forget(id) }
   }
 
   private func wake(_ id: SHA256Digest, at time: Int64) {
@@ -240,6 +272,7 @@ actor ExecutionScheduler {
       do {
         // Before the end is recorded: a crash in between comes back to this line.
         try await openings.erase(secret, of: statement.action)
+        secrets[id] = nil
       } catch {
         report("\(id): the private values could not be erased: \(error)")
       }

@@ -5,4 +5,5 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "Process.h"
 #include "Sockets.h"

@@ -29,7 +29,9 @@ public struct SecretPutExecutor: ActionExecutor {
   public var secretParams: Set<String> { ["value"] }
 
   public func validate(params: JSON) throws(FieldError) {
-    _ = try Params(params)
+    guard try Params(params).value != nil else {
+      throw FieldError(field: "action.params.value", expected: "a text", actual: "nothing")
+    }
   }
 
   public func execute(_ order: ExecutionOrder) async -> ExecutionOutcome { put(order) }

@@ -98,6 +98,9 @@ enum ProposeCommand {
     return ProposalOutput.print(try answer.json(), arguments)
   }
 
+  /// What a signer commits to instead of showing it in the log. For a client's proposal the box does it.
+  private static let privateParams = ["http.request": ["headers", "body"], "secret.put": ["value"]]
+
   /// A signer's proposal: the statement is made here, signed here, and sent whole.
   private static func sign(
     _ body: inout JSONObject, disclosing disclosed: Set<String>, _ arguments: ParsedArguments,
@@ -106,9 +109,11 @@ enum ProposeCommand {
     let (name, signer) = try SignerKeyFile.signer(arguments)
     let constitution = try Constitution(json: try await connection.constitution())
     var actionJSON = body["action"] ?? .null
-    if actionJSON["type"]?.string == "http.request", var params = actionJSON["params"]?.object {
+    if let type = actionJSON["type"]?.string, let members = privateParams[type],
+      var params = actionJSON["params"]?.object
+    {
       var openings: JSONObject = [:]
-      for member in ["headers", "body"] where !disclosed.contains(member) {
+      for member in members where !disclosed.contains(member) {
         guard let value = params[member] else { continue }
         let opening = try Opening(value: value, salt: SecureRandom.bytes(Opening.saltBytes))
         params[member] = opening.commitment.json

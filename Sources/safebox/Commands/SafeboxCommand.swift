@@ -18,7 +18,7 @@ enum SafeboxCommand {
       KeyCommands.command, InitCommand.command, ServeCommand.command, StatusCommand.command, ClientCommands.command,
       ProposeCommand.command, ProposalCommands.list, ProposalCommands.show, VoteCommands.approve, VoteCommands.object,
       VoteCommands.withdraw, EraseCommand.command, ClaimCommands.command, PolicyCommands.command,
-      CommitteeCommands.command,
+      CommitteeCommands.command, SecretCommands.command,
       LogCommands.command, WitnessCommands.command, ReceiptCommands.command, AuditCommands.command,
       DoctorCommand.command, CompletionsCommand.command, CompletionsCommand.manual, StatusCommand.version,
     ])

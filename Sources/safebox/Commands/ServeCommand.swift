@@ -17,6 +17,8 @@ enum ServeCommand {
   private static func run(_ arguments: ParsedArguments) async throws -> ExitCode {
     // Whatever is made in the data directory is for this user alone.
     umask(0o077)
+    // The process will hold keys and secrets: neither a core dump nor another process of this user gets at them.
+    guard linux_hide_memory() == 0 else { throw CommandError("the process cannot refuse to be dumped") }
     let stop = StopSignal()
     let box = try await Box(
       directory: DataDirectory(path: Settings.dataDirectory(arguments)),

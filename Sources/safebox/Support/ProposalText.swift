@@ -35,8 +35,11 @@ struct ProposalText {
   }
 
   /// Commitments whose values are not known here: signing them is signing something unseen.
+  /// The value of a secret is none of them: nobody is shown it, and what is approved is who may get it.
   var unseen: [String] {
-    statement.action.commitments.filter { openings[$0.commitment.digest] == nil }.map(\.path)
+    statement.action.commitments.filter { openings[$0.commitment.digest] == nil }.map(\.path).filter { path in
+      !(statement.action.type == "secret.put" && path == "params.value")
+    }
   }
 
   /// Lines for a terminal of `width` columns; nil where it wraps nothing. `policyName` is the box's word, and shown as such.
