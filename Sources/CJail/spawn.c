@@ -112,6 +112,9 @@ static int spawn_locked(struct jail_child *child, struct jail_report *report, in
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   int flags = CLONE_VM | CLONE_PIDFD | SIGCHLD | flags_of(request->namespaces);
+  // What shares memory that may not be dumped has a /proc of root's, into which only root writes the maps.
+  int is_dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
+  if (is_dumpable == 0 && geteuid() != 0) prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   int pid = clone(jail_child_main, child_stack + sizeof child_stack, flags, child, pidfd);
   int error = errno;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -120,14 +123,14 @@ static int spawn_locked(struct jail_child *child, struct jail_report *report, in
   if (pid < 0) {
     report->step = JAIL_STEP_CLONE;
     report->error = error;
+    prctl(PR_SET_DUMPABLE, is_dumpable, 0, 0, 0);
     return -1;
   }
 
   if (request->namespaces & 1u << JAIL_USER_NAMESPACE) write_maps(child, pid, report);
   join(request->memory_group, pid, &report->layers[JAIL_MEMORY_CGROUP]);
   join(request->pids_group, pid, &report->layers[JAIL_PIDS_CGROUP]);
-  // A child that changes its user makes the memory it shares with this process undumpable; that is undone below.
-  int is_dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
+  // A child that changes its user makes the memory it shares with this process undumpable; that too is undone below.
   write_text(child->go_write, "g");
   int waited = await_close(child->done_read);
   if (waited < 0) {
