@@ -18,7 +18,7 @@ import Testing
   ) throws -> ProposalRequest {
     var body = more
     body["action"] = ["type": .string(type), "params": .object(params)]
-    return try ProposalRequest(json: .object(body), client: "app", executors: executors, salts: salts)
+    return try ProposalRequest(json: .object(body), by: .client("app"), executors: executors, salts: salts)
   }
 
   private static let params: JSONObject = [
