@@ -177,7 +177,7 @@ public enum ClaimCeiling {
   private static func tools(_ facts: BoxFacts) -> CeilingClaim.State {
     facts.hasSandbox
       ? .proved(evidence: "each runs in a jail of its own")
-      : .notProved(reason: "there is no sandbox here; tools do not run, and policy code denies")
+      : .notProved(reason: "there is no sandbox here; tools do not run")
   }
 
   private static func withoutHardware(_ facts: BoxFacts, _ reason: String) -> CeilingClaim.State {

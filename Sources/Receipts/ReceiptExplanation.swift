@@ -32,7 +32,7 @@ public struct ReceiptExplanation: Sendable, Hashable {
       switch opened.body.proposer {
       case .signer(let name): "the signer \(name)"
       case .client(let name): "a client that the box calls \(name)"
-      case .run(let id): "the run \(id), by the box's word,"
+      case .run(let id): "a run that the box calls \(id), of the tool \(opened.body.tool ?? ""),"
       }
     say(
       .request,

@@ -109,6 +109,19 @@ extension TestBox {
     Policy(covers: try covers.map { try Pattern(parsing: $0) }, rule: rule, quota: quota, breakGlass: breakGlass)
   }
 
+  /// Up to the limit nobody is asked; the limit is half of it on the box's odd hours, and less for tools.
+  static func coded(limit: Int64) -> Rule {
+    .code(
+      CodeRule(
+        source: """
+          export default ({ action, utc, tool }) => {
+            const limit = \(limit) / (utc.hour % 2 + 1) / (tool ? 2 : 1);
+            return action.params.amount <= limit ? "small" : action.params.amount < 1000 ? "large" : "refused";
+          }
+          """,
+        branches: ["small": .automatic([]), "large": .single(committee: "officers")]))
+  }
+
   static func constitution() throws -> Constitution {
     Constitution(
       box: name, epoch: 1, signers: try people.map { try TestKeys.signer($0) },
@@ -121,6 +134,8 @@ extension TestBox {
         "mail": try policy("mail.*", rule: .single(committee: "everybody")),
         "notes": try policy("note.write", rule: .automatic([])),
         "forbidden": try policy("unheard.*", rule: .deny),
+        "tools": try policy("tool.*", "community.*", rule: .single(committee: "everybody")),
+        "coded": try policy("coded.pay", rule: coded(limit: 100), quota: Quota(open: 50, count: 50, period: 3600)),
         "metered": try policy(
           "meter.spend",
           rule: .automatic([.budget(field: "params.amount", limit: 100, period: 3600)])),

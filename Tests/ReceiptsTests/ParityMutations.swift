@@ -7,7 +7,7 @@ import Testing
 enum ParityMutations {
   static let all: [Mutation] = {
     do {
-      return try constitutions() + claims()
+      return try constitutions() + claims() + tools()
     } catch {
       Issue.record("a mutation cannot be made: \(error)")
       return []
@@ -35,6 +35,64 @@ enum ParityMutations {
           story.policies = story.policies.setting(
             "p\(number)", to: ["covers": ["p\(number).run"], "rule": ["rule": "all", "of": .array(all)]])
         }
+      },
+    ]
+  }
+
+  private static func tools() throws -> [Mutation] {
+    let deny: JSON = ["rule": "code", "source": "export default () => 'a'", "branches": ["a": ["rule": "deny"]]]
+    func manifest(_ path: String, _ value: JSON?) throws -> Mutation {
+      try .told("policy.parameters", Stories.tool()) {
+        $0.action = $0.action.setting("params.manifest.\(path)", to: value)
+      }
+    }
+    let hidden: JSON = ["$commitment": .string(digest(of: "hidden"))]
+    return [
+      try manifest("name", "Invoice"), try manifest("version", "1 0"), try manifest("source", nil),
+      try manifest("input", []), try manifest("input", ["default": hidden]), try manifest("more", 1),
+      try manifest("uses.0.method", "HTTP"), try manifest("uses.0.hosts", []), try manifest("uses.0.Hosts", ["a"]),
+      try manifest("uses.0.hosts", ["a", "a"]), try manifest("uses.0.hosts", ["*****"]),
+      try manifest("secrets", ["a", "a"]), try manifest("limits.fuel", 0), try manifest("limits.more", 1),
+      try manifest("rates.0.count", 0), try manifest("budgets.0.unit", "euro"), try manifest("isolation.backend", "vm"),
+      try manifest("isolation.full", true),
+      try .told("policy.parameters", Stories.tool()) {
+        $0.action = ["type": "tool.retire", "params": ["name": "invoice-triage"]]
+      },
+      try .told("policy.parameters", Stories.tool()) {
+        $0.action = ["type": "community.set", "params": ["community": "acme", "settings": hidden]]
+      },
+      try .told("policy.reserved-type", Stories.tool()) { $0.action = ["type": "tool.drop", "params": [:]] },
+      try .told("entries.body", Stories.run()) { $0.tool = nil },
+      try .told("entries.body", Stories.run()) { $0.tool = "No Name" },
+      try .told("entries.body", Stories.run()) { $0.proposer = "run:4d4d" },
+      try .told("entries.body", Stories.quorum()) { $0.tool = "invoice-triage" },
+      try .told("constitution.code", Stories.quorum()) {
+        $0.policies = $0.policies.setting(
+          "governance.rule", to: ["rule": "any", "of": [$0.policies.at("governance.rule") ?? [:], deny]])
+      },
+      try .told("constitution.code", Stories.quorum()) { story in
+        for number in 0..<9 {
+          story.policies = story.policies.setting(
+            "p\(number)",
+            to: [
+              "covers": ["p\(number).run"],
+              "rule": ["rule": "all", "of": .array(Array(repeating: deny, count: 4))],
+            ])
+        }
+      },
+      try .told("entries.body", Stories.quorum()) {
+        $0.policies = $0.policies.setting(
+          "payments.rule", to: ["rule": "any", "of": .array(Array(repeating: deny, count: 5))])
+      },
+      try .told("entries.body", Stories.code()) {
+        $0.policies = $0.policies.setting("payments.rule.branches.Large", to: ["rule": "deny"])
+      },
+      try .told("entries.body", Stories.code()) {
+        $0.policies = $0.policies.setting("payments.rule.source", to: .string(digest(of: "code")))
+          .setting("payments.rule.branches", to: nil)
+      },
+      try .told("constitution.unknown-committee", Stories.code()) {
+        $0.policies = $0.policies.setting("payments.rule.branches.small.committee", to: "nobody")
       },
     ]
   }

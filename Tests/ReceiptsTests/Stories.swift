@@ -132,12 +132,67 @@ enum Stories {
           [
             "rule": "any",
             "of": [
-              ["rule": "code", "source": .string(digest(of: "code"))],
+              ["rule": "deny"],
               ["rule": "quorum", "committee": "officers", "threshold": 2],
             ],
           ],
         ],
       ])
+    return story
+  }
+
+  /// A tool's run asks, and owners had it registered; all rules are the box's own.
+  static func run() throws -> Story {
+    var story = try quorum()
+    story.proposer = "run:" + String(repeating: "4d", count: 32)
+    story.tool = "invoice-triage"
+    return story
+  }
+
+  static func tool() throws -> Story {
+    var story = try quorum()
+    story.policyName = "tools"
+    story.policies = story.policies.setting(
+      "tools",
+      to: ["covers": ["tool.*", "community.*"], "rule": ["rule": "quorum", "committee": "officers", "threshold": 2]])
+    story.action = [
+      "type": "tool.register",
+      "params": [
+        "manifest": [
+          "name": "invoice-triage", "version": "1.0.0", "description": "Reads invoices and proposes payments.",
+          "source": .string(digest(of: "source")), "input": ["type": "object"],
+          "uses": [
+            ["method": "HTTP.get", "hosts": ["*.example"], "paths": ["/a*", "/b"]], ["method": "Workflow.sleep"],
+          ],
+          "secrets": ["bank-token"], "limits": ["fuel": 500, "calls": 0],
+          "rates": [["method": "HTTP.get", "count": 5, "period": 60]],
+          "budgets": [["unit": "tokens", "limit": 0, "period": 86400]],
+          "isolation": ["backend": "inprocess"],
+        ]
+      ],
+    ]
+    story.openings = [:]
+    story.result = [:]
+    return story
+  }
+
+  /// A program names the rule: for what is small one officer, for all else two.
+  static func code() throws -> Story {
+    var story = try quorum()
+    story.policies = story.policies.setting(
+      "payments.rule",
+      to: [
+        "rule": "code",
+        "source":
+          "export default ({ action, proposer, utc }) => action.params.amount < 100 && proposer === 'client:ledger' && utc.hour === 11 ? 'small' : 'large'",
+        "branches": [
+          "small": ["rule": "single", "committee": "officers"],
+          "large": ["rule": "quorum", "committee": "officers", "threshold": 2],
+        ],
+      ])
+    story.action = ["type": "http.request", "params": ["amount": 99]]
+    story.openings = [:]
+    story.approvals.removeLast()
     return story
   }
 
@@ -443,6 +498,7 @@ enum Stories {
       ("passkeys-moved-before", try passkeysMovedBefore()), ("lookalike", try lookalike()),
       ("long-address", try longAddress()), ("break-glass-when-used-up", try breakGlassWhenUsedUp()),
       ("rotation", try rotation()), ("private-result", try privateResult()), ("hostile-text", try hostileText()),
+      ("run", try run()), ("tool", try tool()),
     ]
   }
 }

@@ -30,6 +30,8 @@ struct Story {
   var policyName: String? = "payments"
   var action: JSON
   var proposer = "client:ledger"
+  /// The tool of the run that proposes, where one does.
+  var tool: JSON?
   /// The signer who proposes, where one does.
   var proposing: TestSigner?
   var proposalEdit: (inout JSONObject) -> Void = { _ in }
@@ -119,6 +121,7 @@ struct Story {
     var opened: JSONObject = [
       "proposal": proposal, "statement": statement, "proposer": .string(proposer), "salt": .string(salt),
     ]
+    opened["tool"] = tool
     if let proposing {
       var claim = TestSigner.verdict("propose", by: proposing.name, on: statement, at: Self.start, nonce: 0)
       proposalEdit(&claim)

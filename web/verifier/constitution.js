@@ -58,7 +58,20 @@ async function validateConstitution(constitution, old = null) {
   }
   checkReach({ kind: "quorum", ...constitution.root }, constitution, "root");
   checkStrength(constitution, policies);
+  checkPrograms(policies);
   await checkKeys(constitution, old);
+}
+
+/** Code has no say over governance, and there is not too much of it. That each program can be read is not looked at here. */
+function checkPrograms(policies) {
+  const rules = (policy) => (policy.breakGlass === null ? [policy.rule] : [policy.rule, policy.breakGlass.rule]);
+  const programs = policies.flatMap(rules).flatMap(nodesOf).filter(({ kind }) => kind === "code");
+  if (programs.length > programsPerConstitution) throw new Refusal("code", `the constitution has more than ${programsPerConstitution} programs`);
+  for (const policy of policies) {
+    if (policy.covers.some((pattern) => pattern.startsWith("governance.")) && rules(policy).some(restsOnCode)) {
+      throw new Refusal("code", `the code of the policy ${policy.name} is refused: code does not decide about governance`);
+    }
+  }
 }
 
 /** What one rule, without those inside it, asks of committees. */
@@ -96,7 +109,6 @@ function checkReach(rule, { committees }, name) {
 function guaranteedDelay(rule) {
   switch (rule.kind) {
     case "deny":
-    case "code":
       return null;
     case "timelock": {
       const after = guaranteedDelay(rule.after);
@@ -106,6 +118,7 @@ function guaranteedDelay(rule) {
       const delays = rule.of.map(guaranteedDelay);
       return delays.includes(null) ? null : Math.max(...delays);
     }
+    case "code":
     case "any": {
       const delays = rule.of.map(guaranteedDelay).filter((delay) => delay !== null);
       return delays.length === 0 ? null : Math.min(...delays);
@@ -160,12 +173,12 @@ function fewestSigners(rule, committees, room) {
 function alternatives(rule) {
   switch (rule.kind) {
     case "deny":
-    case "code":
       return [];
     case "automatic":
       return [[]];
     case "timelock":
       return alternatives(rule.after);
+    case "code":
     case "any": {
       const parts = rule.of.map(alternatives);
       if (parts.includes(undefined)) return undefined;
@@ -283,13 +296,19 @@ async function constitutionAfter(constitution, { type, params }) {
 const constitutionalTypes = ["governance.policy.set", "governance.committee.set", "governance.recover"];
 const foldedTypes = [
   ...constitutionalTypes, "governance.ratify", "execution.resolve", "box.stop", "box.resume", "box.seal", "box.unseal", "signer.revoke",
+  ...Object.keys(toolParameters),
 ];
-const reservedWords = ["governance", "execution", "box", "signer"];
+const reservedWords = ["governance", "execution", "box", "signer", "tool", "community", "run"];
 
 /** Checks the parameters of an action that the box's own machinery carries out. Throws FieldError. */
 function checkParameters({ type, params }) {
   if (!foldedTypes.includes(type)) return;
   const reader = new FieldReader(params, "action.params");
+  if (type in toolParameters) {
+    toolParameters[type](reader);
+    reader.finish();
+    return;
+  }
   if (type === "governance.ratify" || type === "execution.resolve") reader.digest("proposal");
   if (type === "execution.resolve") reader.matching("outcome", /^(?:executed|failed)$/, "executed or failed");
   if (type === "signer.revoke") reader.matching("signer", namePattern, "a name");

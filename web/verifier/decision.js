@@ -46,6 +46,10 @@ const decisionChecks = {
         if (claim !== null) throw new Failure("proposer.superfluous", `no claim of the client ${name}`, "one");
         return notProved(`That the client ${name} asked is the box's word: clients do not sign.`);
       }
+      if (kind === "run") {
+        if (claim !== null) throw new Failure("proposer.superfluous", `no claim of ${proposer}`, "one");
+        return notProved(`That the run ${name} asked is the box's word: runs do not sign.`);
+      }
       if (claim === null) throw new Failure("proposer.missing", `the claim of ${name}`, "none");
       const read = await readClaim(c, claim, name, "propose", c.opened.at, "proposer");
       await verifySigner(read, c.constitution, c.opened.at, "proposer");
@@ -86,8 +90,14 @@ const decisionChecks = {
       for (const vote of c.votes) {
         if (start >= vote.lapses) throw new Failure("decision.lapsed", `approvals that had not expired by ${timeText(start)}`, `${vote.signer}'s, which ended ${timeText(vote.lapses)}`);
       }
-      let decision = decide(c, true, start);
       const listed = c.started.body.approvals;
+      const { rule, breakGlass } = c.procedure;
+      if (restsOnCode(rule) || (breakGlass !== null && restsOnCode(breakGlass.rule))) {
+        // Where no branch at all could be satisfied, it does not matter which one the code named.
+        if (decide(c, true, Infinity) === null) throw new Failure("decision.not-satisfied", ruleText(rule), listed.join(", "));
+        return notProved("Not performed: this page does not run policy code. `safebox receipt verify` does.");
+      }
+      let decision = decide(c, true, start);
       if (decision === null) {
         // The same votes at a time when every wait is over: then only time was lacking.
         const later = decide(c, true, Infinity);

@@ -37,7 +37,7 @@ function ruleText(rule) {
     case "any":
       return `any of (${rule.of.map(ruleText).join("; ")})`;
     default:
-      return "policy code, which this version denies";
+      return `what policy code names of (${rule.names.map((name, i) => `${name}: ${ruleText(rule.of[i])}`).join("; ")})`;
   }
 }
 
@@ -47,7 +47,12 @@ function explain(c, passed) {
   if (!passed.has("statement")) return lines;
   const say = (topic, text) => lines.push({ topic, text });
   const [kind, name] = c.opened.body.proposer.split(":");
-  const asker = kind === "signer" ? `the signer ${name}` : `a client that the box calls ${name}`;
+  const askers = {
+    signer: `the signer ${name}`,
+    client: `a client that the box calls ${name}`,
+    run: `a run that the box calls ${name}, of the tool ${c.opened.body.tool},`,
+  };
+  const asker = askers[kind];
   say("request", `At ${timeText(c.opened.at)} ${asker} asked the box ${c.statement.box} for the action ${c.statement.type}.`);
   const openings = c.openingsHold ? c.receipt.openings : new Map();
   for (const key of [...c.statement.params.keys()].sort()) {

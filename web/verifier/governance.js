@@ -7,6 +7,8 @@ const narrowingTypes = ["box.stop", "box.seal", "signer.revoke"];
 const longestDelay = 14 * 86400;
 const longestExpiry = 30 * 86400;
 const longestPeriod = 366 * 86400;
+const programsPerRule = 4;
+const programsPerConstitution = 32;
 
 /** The names of a map, each checked. */
 function namesOf(map, path, max) {
@@ -130,7 +132,7 @@ function isAddress(text) {
 
 /** A rule within its bounds: levels, nodes, checks, and the sum of the time-locks on any path. */
 function parseWholeRule(json, path) {
-  const rule = parseRule(json, path, 1, { nodes: 0, checks: 0 });
+  const rule = parseRule(json, path, 1, { nodes: 0, checks: 0, programs: 0 });
   const longest = (node) => {
     if (node.kind === "timelock") return node.delay + longest(node.after);
     return Math.max(0, ...(node.of ?? []).map(longest));
@@ -179,9 +181,14 @@ function parseRule(json, path, depth, budget) {
     case "any":
       rule.of = reader.array("of", 64, 1).map((child, i) => parseRule(child, `${path}.of[${i}]`, depth + 1, budget));
       break;
-    case "code":
-      rule.source = reader.digest("source");
+    case "code": {
+      if (++budget.programs > programsPerRule) throw new FieldError(path, `at most ${programsPerRule} programs in one rule`, "more");
+      rule.source = reader.string("source", 16384);
+      const branches = reader.map("branches");
+      rule.names = namesOf(branches, `${path}.branches`, 64).sort();
+      rule.of = rule.names.map((name) => parseRule(branches.get(name), `${path}.branches.${name}`, depth + 1, budget));
       break;
+    }
     default:
       throw new FieldError(`${path}.rule`, "a known rule", kindOf(kind));
   }
@@ -355,6 +362,8 @@ function satisfiedAt(rule, facts) {
       const times = rule.of.map((child) => satisfiedAt(child, facts));
       return times.includes(null) ? null : Math.max(...times);
     }
+    // Of policy code this says only when the rule could be satisfied: whichever branch it named.
+    case "code":
     case "any": {
       const times = rule.of.map((child) => satisfiedAt(child, facts)).filter((time) => time !== null);
       return times.length === 0 ? null : Math.min(...times);
@@ -387,6 +396,11 @@ function groupsSatisfiedAt(groups, facts) {
     if (!holder.includes(null)) return Math.max(facts.openedAt, approval.at);
   }
   return null;
+}
+
+/** Whether policy code has a say in a rule. */
+function restsOnCode(rule) {
+  return nodesOf(rule).some(({ kind }) => kind === "code");
 }
 
 /** Every rule of a tree, itself included. */

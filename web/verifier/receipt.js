@@ -96,7 +96,7 @@ function readReceipt(json) {
 
 const entryKinds = [
   "box.created", "proposal.opened", "proposal.approved", "proposal.objected", "proposal.withdrawn", "execution.started",
-  "execution.finished",
+  "execution.finished", "run.started", "run.resumed", "run.called", "run.finished",
 ];
 
 /** Reads an entry's bytes: canonical, of a known kind, within its limit. Throws Failure `entries.*`. */
@@ -116,7 +116,7 @@ async function parseEntry(text) {
   return entry;
 }
 
-const actorPattern = /^(?:client|signer):[a-z0-9][a-z0-9._-]{0,63}$/;
+const actorPattern = /^(?:(?:client|signer):[a-z0-9][a-z0-9._-]{0,63}|run:[0-9a-f]{64})$/;
 const originPattern = /^[!-*,-~]{1,255}$/;
 
 const bodyReaders = {
@@ -143,10 +143,12 @@ const bodyReaders = {
     const body = {
       proposal: reader.digest("proposal"),
       statement: parseStatement(reader.value("statement")),
-      proposer: reader.matching("proposer", actorPattern, "client:NAME or signer:NAME"),
+      proposer: reader.matching("proposer", actorPattern, "client:NAME, signer:NAME or run:ID"),
       salt: reader.matching("salt", /^(?:[0-9a-f]{2}){16,32}$/, "16 to 32 bytes in hexadecimal"),
       claim: reader.has("claim") ? reader.value("claim") : null,
+      tool: null,
     };
+    if (body.proposer.startsWith("run:")) body.tool = reader.matching("tool", namePattern, "a name");
     reader.finish();
     return body;
   },

@@ -81,13 +81,14 @@ struct FoldCheck {
   }
 
   private mutating func report(_ fault: Fault, _ entry: Entry, _ index: UInt64, _ faults: inout FaultList) {
-    let proposal = entry.body["proposal"]?.string.flatMap { SHA256Digest(hex: $0) }
-    let cause = proposal.flatMap { tainted[$0] } ?? faults.first(about: index)
+    // What the entry is about: a run or a proposal. One that cannot stand explains those that come after it.
+    let subject = entry.body[entry.kind.isOfRun ? "run" : "proposal"]?.string.flatMap { SHA256Digest(hex: $0) }
+    let cause = subject.flatMap { tainted[$0] } ?? faults.first(about: index)
     let expectation = fault.expectation
     let number = faults.add(
       fault.code, entry: index, "\(entry.kind.rawValue) cannot stand here: \(fault)", expected: expectation?.expected,
       actual: expectation?.actual, follows: cause)
-    if let proposal, tainted[proposal] == nil, tainted.count < Self.maxTainted { tainted[proposal] = cause ?? number }
+    if let subject, tainted[subject] == nil, tainted.count < Self.maxTainted { tainted[subject] = cause ?? number }
   }
 
   private static func code(_ error: EntryError) -> String {

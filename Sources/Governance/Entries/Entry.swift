@@ -14,6 +14,14 @@ public enum EntryKind: String, Sendable, Hashable, CaseIterable {
   case runCalled = "run.called"
   case runFinished = "run.finished"
 
+  /// Whether an entry of this kind is about a run of a tool.
+  public var isOfRun: Bool {
+    switch self {
+    case .runStarted, .runResumed, .runCalled, .runFinished: true
+    default: false
+    }
+  }
+
   /// The greatest length of an entry of this kind in bytes. Entries that may carry a constitution reach to what an entry
   /// bundle of tlog-tiles can hold.
   public var maxBytes: Int {

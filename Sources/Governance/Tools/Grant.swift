@@ -35,7 +35,8 @@ public struct Grant: Sendable, Hashable {
       var patterns: [GrantPattern] = []
       for (index, value) in try reader.array(name, maxCount: Self.maxPatterns).enumerated() {
         let pattern = try GrantPattern(json: value, path: "\(reader.pathOf(name))[\(index)]")
-        guard !patterns.contains(pattern) else {
+        // By bytes: Swift compares texts as people read them.
+        guard !patterns.contains(where: { $0.text.utf8.elementsEqual(pattern.text.utf8) }) else {
           throw FieldError(
             field: "\(reader.pathOf(name))[\(index)]", expected: "a pattern given once",
             actual: "\(JSON.string(pattern.text).summary) again")
