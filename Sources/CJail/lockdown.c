@@ -30,7 +30,7 @@ static int restrict_with(const struct ruleset *rules, size_t size) {
 }
 
 // A ruleset without rules denies all that it handles.
-static void apply_landlock(struct jail_lockdown_report *report) {
+void jail_apply_landlock(struct jail_lockdown_report *report) {
   int abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, 1 /* LANDLOCK_CREATE_RULESET_VERSION */);
   if (abi < 0) {
     int error = errno;
@@ -67,7 +67,7 @@ static void apply_landlock(struct jail_lockdown_report *report) {
 #define FOR_CALL(name, n) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##name, 0, n)
 #define ALLOW_VALUE(value) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1), ALLOW
 
-static int apply_seccomp(void) {
+void jail_apply_seccomp(struct jail_lockdown_report *report) {
   static struct sock_filter filter[] = {
       FIELD(arch),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, MACHINE, 1, 0),
@@ -115,7 +115,7 @@ static int apply_seccomp(void) {
   static const struct sock_fprog program = {.len = sizeof filter / sizeof *filter, .filter = filter};
   long result = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
   // With TSYNC a positive result is a thread that could not be brought in.
-  return result < 0 ? errno : result > 0 ? ESRCH : 0;
+  report->layers[JAIL_SECCOMP] = result < 0 ? errno : result > 0 ? ESRCH : 0;
 }
 
 int jail_lockdown(struct jail_lockdown_report *report) {
@@ -126,8 +126,8 @@ int jail_lockdown(struct jail_lockdown_report *report) {
   report->layers[JAIL_NO_NEW_PRIVILEGES] = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? errno : 0;
   // Neither a debugger of the same user nor a core file gets at the tool's data.
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  apply_landlock(report);
-  report->layers[JAIL_SECCOMP] = apply_seccomp();
+  jail_apply_landlock(report);
+  jail_apply_seccomp(report);
   int missing = report->layers[JAIL_NO_NEW_PRIVILEGES] != 0;
   for (int layer = JAIL_LANDLOCK_FILES; layer < JAIL_LAYERS; layer++) missing += report->layers[layer] != 0;
   return missing;

@@ -4,36 +4,38 @@ import Testing
 
 @testable import Sandbox
 
-@Suite struct JailBackendTests {
-  @Test func aToolRunsInTheJail() async throws {
-    let backend = try JailBackend(.test())
-    let session = try await backend.open(.tool("return input.map(n => n * 2)", input: "[1,2,3]"), seconds: 10)
-    let turn = try await session.begin()
-    #expect(turn.text == "[2,4,6]")
-    await backend.shutDown()
-    #expect(backend.population == 0)
-  }
+extension SandboxSuite {
+  @Suite struct JailBackendTests {
+    @Test func aToolRunsInTheJail() async throws {
+      let backend = try JailBackend(.test())
+      let session = try await backend.open(.tool("return input.map(n => n * 2)", input: "[1,2,3]"), seconds: 10)
+      let turn = try await session.begin()
+      #expect(turn.text == "[2,4,6]")
+      await backend.shutDown()
+      #expect(backend.population == 0)
+    }
 
-  @Test func aToolTalksInTurns() async throws {
-    let backend = try JailBackend(.test())
-    let session = try await backend.open(
-      .tool("let a = await Protocol.HTTP.get({url: 'https://a'}); return [a, Date.now()]"), seconds: 10)
-    let turn = try await session.begin()
-    #expect(turn.calls.map(\.method) == ["HTTP.get"])
-    let last = try await session.answer(
-      MachineAnswer(call: 0, isError: false, value: Array(#"{"status":200}"#.utf8), at: 1_700_000_000_500))
-    #expect(last.text == #"[{"status":200},1700000000500]"#)
-    await backend.shutDown()
-  }
+    @Test func aToolTalksInTurns() async throws {
+      let backend = try JailBackend(.test())
+      let session = try await backend.open(
+        .tool("let a = await Protocol.HTTP.get({url: 'https://a'}); return [a, Date.now()]"), seconds: 10)
+      let turn = try await session.begin()
+      #expect(turn.calls.map(\.method) == ["HTTP.get"])
+      let last = try await session.answer(
+        MachineAnswer(call: 0, isError: false, value: Array(#"{"status":200}"#.utf8), at: 1_700_000_000_500))
+      #expect(last.text == #"[{"status":200},1700000000500]"#)
+      await backend.shutDown()
+    }
 
-  @Test func allThatTheJailKnowsIsAppliedOrSaidToBeMissing() async throws {
-    let backend = try JailBackend(.test())
-    let isolation = try await backend.availability().get()
-    print(isolation)
-    let known = Set(Layer.allCases.map(\.rawValue)).subtracting([Layer.gvisorKernel.rawValue])
-    #expect(Set(isolation.applied).union(isolation.missing.keys) == known)
-    #expect(Set(isolation.applied).isDisjoint(with: isolation.missing.keys))
-    #expect(isolation.missing.values.allSatisfy { !$0.isEmpty })
-    await backend.shutDown()
+    @Test func allThatTheJailKnowsIsAppliedOrSaidToBeMissing() async throws {
+      let backend = try JailBackend(.test())
+      let isolation = try await backend.availability().get()
+      print(isolation)
+      let known = Set(Layer.allCases.map(\.rawValue)).subtracting([Layer.gvisorKernel.rawValue])
+      #expect(Set(isolation.applied).union(isolation.missing.keys) == known)
+      #expect(Set(isolation.applied).isDisjoint(with: isolation.missing.keys))
+      #expect(isolation.missing.values.allSatisfy { !$0.isEmpty })
+      await backend.shutDown()
+    }
   }
 }

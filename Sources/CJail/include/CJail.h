@@ -129,4 +129,8 @@ struct jail_lockdown_report {
 /// Needs no privilege. Returns how many layers do not hold.
 int jail_lockdown(struct jail_lockdown_report *report);
 
+/// Its halves, so that each can be attacked without the other's help.
+void jail_apply_landlock(struct jail_lockdown_report *report);
+void jail_apply_seccomp(struct jail_lockdown_report *report);
+
 #endif

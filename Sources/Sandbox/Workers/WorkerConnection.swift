@@ -52,7 +52,7 @@ final class WorkerConnection: Sendable {
 
   /// How long a caller waits in line before it leaves the waiting to the reactor. Most turns are shorter, and two
   /// changes of thread are longer than they.
-  private static let lineNanoseconds = 100_000
+  private static let lineNanoseconds = 250_000
 
   init(_ worker: LaunchedWorker, reactor: WorkerReactor, onExit: @escaping @Sendable (WorkerConnection) -> Void) {
     self.worker = worker
@@ -171,9 +171,9 @@ final class WorkerConnection: Sendable {
     }
   }
 
-  /// Ends the worker, whatever it does.
-  func end() {
-    let finish = state.withLock { end(&$0, .ended) }
+  /// Ends the worker, whatever it does. From then on an exchange fails with this.
+  func end(_ failure: SandboxFailure = .ended) {
+    let finish = state.withLock { end(&$0, failure) }
     finish.run()
   }
 

@@ -88,15 +88,21 @@ final class WorkerPool: Sendable {
 
   private func next() async throws(SandboxFailure) -> Lease {
     let result = await withCheckedContinuation { (waiter: Waiter) in
+      var isRefilled = true
       let answer = state.withLock { state -> Result<Lease, SandboxFailure>? in
         if state.isDraining { return .failure(shuttingDown) }
-        if let lease = Self.pop(&state) { return .success(lease) }
+        if let lease = Self.pop(&state) {
+          isRefilled = state.ready.count < size.ready / 2
+          return .success(lease)
+        }
         if let failure = state.lastFailure, state.failures >= Self.toleratedFailures { return .failure(failure) }
         guard state.waiters.count < size.queue else { return .failure(.overloaded) }
         state.waiters.append(waiter)
         return nil
       }
-      signal.set()
+      // A start takes a core for a millisecond, which this caller's worker needs now. So while there are enough, it waits
+      // for the end of a run or for more callers.
+      if isRefilled { signal.set() }
       if let answer { waiter.resume(returning: answer) }
     }
     return try result.get()

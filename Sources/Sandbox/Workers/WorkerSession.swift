@@ -38,17 +38,17 @@ final class WorkerSession: SandboxSession {
   func end() { connection.end() }
 
   private func turn(_ message: HostMessage) async throws(SandboxFailure) -> MachineTurn {
-    guard case .turn(let turn) = try await connection.exchange(message, seconds: seconds).get() else {
-      connection.end()
-      throw .protocolViolation("no turn")
-    }
-    if let fault = record.withLock({ $0.note(turn) }) {
-      connection.end()
-      throw .protocolViolation(fault)
-    }
+    let reply = try await connection.exchange(message, seconds: seconds).get()
+    guard case .turn(let turn) = reply else { throw reject("no turn") }
+    if let fault = record.withLock({ $0.note(turn) }) { throw reject(fault) }
     // A worker serves one program, and this one is over: its place is the next one's.
     if turn.state != .waiting { connection.end() }
     return turn
+  }
+
+  private func reject(_ what: String) -> SandboxFailure {
+    connection.end(.protocolViolation(what))
+    return .protocolViolation(what)
   }
 }
 

@@ -1,0 +1,175 @@
+import Foundation
+import JavaScript
+import Testing
+
+@testable import Sandbox
+
+extension SandboxSuite {
+  /// A hostile program in the worker's place talks to the daemon.
+  @Suite struct HostileConversationTests {
+    /// A backend whose workers misbehave in the named way.
+    static func backend(
+      _ way: String, mode: String = "locked", readySeconds: Int = 1, ready: Int = 1
+    ) throws -> JailBackend {
+      let launcher = try JailLauncher(path: Built.hostile, arguments: ["talk", mode, way, Machine.engine])
+      return try JailBackend(
+        launcher, .test(worker: Built.hostile, workers: 2, ready: ready), readySeconds: readySeconds)
+    }
+
+    private static func failure(_ way: String, seconds: Int = 30) async throws -> SandboxFailure? {
+      let backend = try backend(way)
+      defer { Task { await backend.shutDown() } }
+      let session = try await backend.open(.tool("return 1"), seconds: seconds)
+      do {
+        _ = try await session.begin()
+        return nil
+      } catch {
+        // A session that has failed stays so, and says the same again.
+        await #expect(throws: error) { _ = try await session.begin() }
+        session.end()
+        session.end()
+        return error
+      }
+    }
+
+    /// What workers are told apart by, when the text does not matter.
+    private enum Kind: Equatable { case violation, death, timeout, unavailable, none, other }
+
+    private static func kind(_ failure: SandboxFailure?) -> Kind {
+      switch failure {
+      case .protocolViolation: .violation
+      case .died: .death
+      case .timedOut: .timeout
+      case .unavailable: .unavailable
+      case nil: Kind.none
+      case .overloaded, .ended: .other
+      }
+    }
+
+    @Test(arguments: [
+      "giant_header", "unknown_kind", "hosts_kind", "ready_again", "empty_turn", "two_turns", "trailing_bytes",
+      "lying_length", "lying_count", "wrong_number", "flood",
+    ]) func breakingTheProtocolCostsTheRun(way: String) async throws {
+      #expect(Self.kind(try await Self.failure(way)) == .violation, "\(way)")
+    }
+
+    @Test(arguments: ["exit_on_program", "crash_on_program", "forbidden_call", "half_turn_and_exit"])
+    func dyingCostsTheRun(way: String) async throws {
+      let failure = try await Self.failure(way)
+      let reasons = [
+        "exit_on_program": "exit status 3", "crash_on_program": "killed for an access outside its memory",
+        "forbidden_call": "killed for a forbidden system call", "half_turn_and_exit": "exit status 0",
+      ]
+      // A worker that leaves its input unread breaks the stream, and may be killed before its own death is seen.
+      #expect(failure == .died(reason: reasons[way] ?? "") || failure == .died(reason: "killed"), "\(way)")
+    }
+
+    @Test(arguments: ["spin", "never_answers", "half_turn", "largest_header", "slow_drip"])
+    func beingSlowCostsTheRun(way: String) async throws {
+      #expect(try await Self.failure(way, seconds: 1) == .timedOut(seconds: 1), "\(way)")
+    }
+
+    @Test(arguments: [
+      "silent", "exit", "crash", "garbage", "wrong_engine", "turn_for_ready", "half_ready", "endless_ready",
+    ]) func aWorkerThatNeverBecomesReadyServesNobody(way: String) async throws {
+      let backend = try Self.backend(way)
+      await #expect(throws: SandboxFailure.self) { _ = try await backend.open(.tool("return 1"), seconds: 5) }
+      guard case .failure = await backend.availability() else {
+        Issue.record("\(way) is available")
+        return
+      }
+      await backend.shutDown()
+      #expect(backend.population == 0)
+    }
+
+    @Test func claimsAreHeldAgainstTheKernel() async throws {
+      let backend = try Self.backend("false_claims", mode: "bare")
+      let failure = await #expect(throws: SandboxFailure.self) {
+        _ = try await backend.open(.tool("return 1"), seconds: 5)
+      }
+      #expect(failure == .protocolViolation("it claims seccomp, and the kernel knows of no filter"))
+      await backend.shutDown()
+    }
+
+    @Test func aWorkerThatStopsItselfIsKilledAllTheSame() async throws {
+      let backend = try Self.backend("stop", mode: "bare")
+      await #expect(throws: SandboxFailure.self) { _ = try await backend.open(.tool("return 1"), seconds: 5) }
+      await backend.shutDown()
+      #expect(backend.population == 0)
+    }
+
+    @Test(arguments: ["ready_then_exit", "ready_and_noise"])
+    func aWorkerThatGoesBadWhileIdleIsReplaced(way: String) async throws {
+      let backend = try Self.backend(way)
+      // Whichever of them is handed out, it does no more than fail its run.
+      for _ in 0..<3 {
+        do {
+          let session = try await backend.open(.tool("return 1"), seconds: 5)
+          _ = try await session.begin()
+          Issue.record("\(way) gave a turn")
+        } catch {
+          #expect([.death, .violation].contains(Self.kind(error)), "\(error)")
+        }
+      }
+      await backend.shutDown()
+    }
+
+    @Test func theHostileWorkerCanAlsoBeHonest() async throws {
+      let backend = try Self.backend("honest")
+      let session = try await backend.open(.tool("return 1"), seconds: 5)
+      #expect(try await session.begin().text == "7")
+      await backend.shutDown()
+    }
+
+    @Test func aWorkerThatDoesNotReadIsKilledInTime() async throws {
+      let backend = try Self.backend("never_reads")
+      let source = String(repeating: " ", count: MachineLimits.maxValueBytes - 100)
+      let session = try await backend.open(.tool(source), seconds: 1)
+      await #expect(throws: SandboxFailure.timedOut(seconds: 1)) { _ = try await session.begin() }
+      await backend.shutDown()
+    }
+
+    /// The daemon after all of them: nothing is left, and the next run works.
+    @Test func hostileWorkersLeaveNothingBehind() async throws {
+      let good = try JailBackend(.test())
+      #expect(try await good.open(.tool("return 1"), seconds: 5).begin().text == "1")
+      try await settle(good, population: 1)
+      let descriptors = try descriptorCount()
+      for way in ["giant_header", "crash_on_program", "forbidden_call", "endless_ready", "exit", "two_turns", "honest"]
+      {
+        let bad = try Self.backend(way)
+        if let session = try? await bad.open(.tool("return 1"), seconds: 5) { _ = try? await session.begin() }
+        await bad.shutDown()
+        #expect(bad.population == 0)
+      }
+      try await settle(good, population: 1)
+      let children = try children()
+      #expect(children.count == 1, "\(children)")
+      #expect(try await good.open(.tool("return 2"), seconds: 5).begin().text == "2")
+      try await settle(good, population: 1)
+      #expect(try descriptorCount() <= descriptors)
+      await good.shutDown()
+      #expect(try self.children().isEmpty)
+    }
+
+    private func descriptorCount() throws -> Int {
+      try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count
+    }
+
+    /// Living and dead ones.
+    private func children() throws -> [String] {
+      var found: [String] = []
+      for task in try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task") {
+        guard let text = SystemFile.read("/proc/self/task/\(task)/children") else { continue }
+        found += text.split(separator: " ").map(String.init)
+      }
+      return found
+    }
+
+    /// The pool refills itself and buries its dead in the background.
+    private func settle(_ backend: JailBackend, population: Int) async throws {
+      for _ in 0..<500 where backend.population != population { try await Task.sleep(for: .milliseconds(10)) }
+      #expect(backend.population == population)
+    }
+  }
+}
