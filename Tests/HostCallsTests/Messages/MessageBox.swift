@@ -64,14 +64,17 @@ struct MessageBox {
   func proposal(
     _ method: String, _ arguments: JSON, _ settings: CommunitySettings
   ) throws -> (type: String, params: JSONObject, facts: [[String: String]]) {
-    let plan = try plan(method, arguments, settings)
-    guard case .change(let type, let params) = plan.step else {
-      throw HostCallError("failed", "\(method) proposes nothing")
+    let planned = try self.plan(method, arguments, settings)
+    switch planned.step {
+    case .change(let type, let params, _): return (type, params, planned.facts)
+    default: throw HostCallError("failed", "\(method) proposes nothing")
     }
-    return (type, params, plan.facts)
   }
 
-  func executor(_ type: String) throws -> any ActionExecutor { try #require(ExecutorTable(services.executors)[type]) }
+  func executor(_ type: String) throws -> any ActionExecutor {
+    let executors = services.executors
+    return try #require(executors.first { $0.type == type })
+  }
 
   func order(_ type: String, _ params: JSONObject, _ settings: CommunitySettings) throws -> ExecutionOrder {
     let statement = Statement(

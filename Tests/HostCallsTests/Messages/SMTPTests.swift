@@ -117,10 +117,11 @@ struct SMTPTests {
     #expect(raw.contains("Subject: Numbers\r\n") && raw.hasSuffix("\r\n\r\nHello\r\n"))
   }
 
-  @Test(arguments: [
-    ("refuse", ["ann@example.org"], Ending.Kind.failed, 550), ("answer", "554 5.7.1 no", .failed, 554),
-    ("lose", "recipient", .failed, nil), ("lose", "message", .unknown, nil),
-  ] as [(String, JSON, Ending.Kind, Int64?)])
+  @Test(
+    arguments: [
+      ("refuse", ["ann@example.org"], Ending.Kind.failed, 550), ("answer", "554 5.7.1 no", .failed, 554),
+      ("lose", "recipient", .failed, nil), ("lose", "message", .unknown, nil),
+    ] as [(String, JSON, Ending.Kind, Int64?)])
   func endingsAreTold(_ name: String, _ value: JSON, _ kind: Ending.Kind, _ status: Int64?) async throws {
     let office = try Office([name: value])
     let ending = try await office.box.send("SMTP.send", Self.simple, office.settings)
@@ -187,7 +188,8 @@ struct SMTPTests {
     "ann", "@example.org", "ann@", "ann@@example.org", "ann@example.org@evil.org", "Ann <ann@example.org>",
     "ann@example.org, bob@example.org", "ann@example.org;bob@example.org", "\"a b\"@example.org", "a b@example.org",
     "ann@exa mple.org", "ann@example..org", ".ann@example.org", "ann@-example.org", "ann@[127.0.0.1]", "",
-    "ann%evil.org@example.org", "relay/ann@example.org", "\u{E9}va@example.org", "ann@ex\u{E4}mple.org", "<ann@example.org>",
+    "ann%evil.org@example.org", "relay/ann@example.org", "\u{E9}va@example.org", "ann@ex\u{E4}mple.org",
+    "<ann@example.org>",
   ])
   func whatIsNoPlainAddressIsRefused(_ text: String) throws {
     let office = try MessageBox()
