@@ -126,6 +126,19 @@ enum APISchemas {
       "approvals": list(of: reference("Vote")), "objections": list(of: reference("Vote")),
       "execution": orNull(reference("Execution")), "next_steps": list(of: text),
     ]),
+    "Wait": object(
+      ["call": integer, "method": text],
+      optional: ["proposal": digest, "url": text, "child": digest, "until": integer]),
+    "Run": object(
+      [
+        "run": digest, "tool": digest, "name": text, "version": text, "community": text, "client": text, "status": text,
+        "startedAt": integer, "calls": integer, "isolation": anyObject, "engine": text,
+        "waiting": list(of: reference("Wait")), "parked": ["type": "boolean"], "children": list(of: digest),
+      ],
+      optional: [
+        "parent": digest, "reason": text, "finishedAt": integer, "fuel": integer, "execution": digest, "result": [:],
+        "failure": object(["kind": text, "message": text]),
+      ]),
     "Entry": object(["index": integer, "entry": text]),
     "Receipt": object([
       "format": text, "checkpoint": text, "es256": text, "entries": list(of: anyObject), "roles": anyObject,

@@ -49,9 +49,17 @@ final class TestBox: Sendable {
   }
 
   static let clients: [(String, Set<Scope>)] = [
-    ("app", [.read, .propose, .vote, .openings]), ("other", [.read, .propose, .vote]), ("reader", [.read]),
+    ("app", [.read, .propose, .vote, .openings, .run]), ("other", [.read, .propose, .vote]), ("reader", [.read]),
     ("eraser", [.erase]),
   ]
+
+  /// The worker that was built beside these tests.
+  static let worker: String? = {
+    // The bundle of the tests stands beside the products.
+    let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
+    let directory = bundle.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+    return "\(directory)/safebox-worker"
+  }()
 
   static func secret(_ name: String) -> [UInt8] { SHA256.hash(Array("token \(name)".utf8)).bytes }
 
@@ -79,6 +87,7 @@ final class TestBox: Sendable {
     let reports = home.reports
     var environment = Box.Environment(clock: { clock.now }, report: { reports.add($0) })
     environment.executors = notes
+    environment.worker = Self.worker
     box = try await Box(directory: home.directory, environment: environment)
     let bound = try await box.start()
     api = try #require(bound.api.first)
