@@ -156,6 +156,7 @@ public final class Box: Sendable {
       let services = HostServices(
         client: httpClient, keychain: keychain,
         files: try FileStreams(path: directory.streamsPath, blobs: blobs, now: environment.clock),
+        transactions: try TransactionJournal(path: directory.transactionsPath),
         salt: { SecureRandom.bytes(Opening.saltBytes) })
       let executors = ExecutorTable(services.executors + environment.executors)
       let openings = OpeningStore(blobs: blobs, blocking: blocking)

@@ -111,7 +111,7 @@ import Testing
     let offset = String(64 * 32, radix: 16)
     let words = ["20"] + array(64, of: offset) + array(64, of: offset) + array(64, of: offset) + array(64, of: "0")
     #expect((try? Self.decode("uint256[][][][]", words)) == nil)
-    #expect(try Self.decode("uint256[][][]", ["20"] + words[131...]).count == 1)
+    #expect(try Self.decode("uint256[][]", ["20"] + words[131...]).count == 1)
     let zeros = [String](repeating: "0", count: 1024)
     #expect((try? Self.decode("bytes[]", ["20"] + array(33, of: "420") + ["8000"] + zeros)) == nil)
     #expect(try Self.decode("bytes[]", ["20"] + array(32, of: "400") + ["8000"] + zeros).count == 1)

@@ -53,6 +53,7 @@ public struct DataDirectory: Sendable {
   public var blobsPath: String { "\(path)/blobs" }
   public var streamsPath: String { "\(path)/streams" }
   public var keychainPath: String { "\(path)/keychain" }
+  public var transactionsPath: String { "\(path)/transactions" }
 
   public func configuration() throws -> BoxConfiguration {
     let bytes = try read(configurationPath, limit: 65536)

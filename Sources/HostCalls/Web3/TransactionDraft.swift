@@ -48,8 +48,8 @@ struct TransactionDraft: Sendable {
     return .object(message)
   }
 
-  /// The estimate with a fifth on top: what a contract does can differ by the block. Asked for pinned gas too, because it
-  /// shows a call that would be undone before anything is paid for it.
+  /// What was pinned, or the estimate with a fifth on top: what a contract does can differ by the block. The estimate also shows
+  /// a call that would be undone, before anything is paid for it.
   private func gas() async throws(Web3Refusal) -> UInt64 {
     if let gas = params.gas { return gas }
     let answer: JSON

@@ -143,7 +143,7 @@ public struct Web3SendExecutor: ActionExecutor {
 
   private static func delay(after error: ChainError?, attempt: Int) -> Duration {
     if case .status(_, let seconds?) = error { return .seconds(min(seconds, 10)) }
-    return .milliseconds(250 << attempt)
+    return .milliseconds(100 << attempt)
   }
 
   // MARK: What came of it
