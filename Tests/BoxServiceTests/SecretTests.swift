@@ -138,6 +138,18 @@ import Testing
     }
   }
 
+  @Test func aRunPutsNoSecrets() async throws {
+    try await TestBox.with(extra: Self.policies) { box in
+      let run = try #require(RunID([UInt8](repeating: 1, count: 32)))
+      let body: JSON = ["action": ["type": "secret.put", "params": Self.put()]]
+      let executors = try box.core().executors
+      #expect(throws: FieldError.self) {
+        try ProposalRequest(json: body, by: .run(run), executors: executors, salts: .random)
+      }
+      _ = try ProposalRequest(json: body, by: .client("app"), executors: executors, salts: .random)
+    }
+  }
+
   @Test func aPutWithoutAValueIsRefused() async throws {
     try await TestBox.with(extra: Self.policies) { box in
       var params = try #require(Self.put().object)

@@ -72,6 +72,11 @@ struct ProposalRequest: Sendable {
     var openings: [Opening] = []
     var action = try Action(json: raw)
     if let executor = executors[action.type] {
+      if case .run = proposer, !executor.secretParams.isEmpty {
+        // Its value would stand in the run's journal, and in the worker before.
+        throw FieldError(
+          field: "action.type", expected: "a type without secrets: a tool holds none", actual: action.type)
+      }
       if let name = disclosed.intersection(executor.secretParams).min() {
         throw FieldError(field: "disclose", expected: "no member that is a secret", actual: name)
       }
