@@ -60,6 +60,8 @@ final class MailTransfer: RunningTransfer {
 
     options.long(CURLOPT_TIMEOUT_MS, left)
     options.long(CURLOPT_CONNECTTIMEOUT_MS, min(left, max(1, configuration.connectDeadline.wholeMilliseconds)))
+    // Saying QUIT after a refusal has this time of its own, two minutes if nothing is said.
+    options.long(CURLOPT_SERVER_RESPONSE_TIMEOUT, min(120, max(1, left / 1000)))
     // Never on a connection that was open before: when such a one breaks, libcurl would send a second time.
     options.long(CURLOPT_FRESH_CONNECT, 1)
 
