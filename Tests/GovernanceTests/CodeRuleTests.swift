@@ -271,9 +271,27 @@ import Testing
     ] {
       #expect(try refusal(rule(branches, source)) == "constitution.code", "\(source)")
     }
-    // What it does with facts shows when there are some.
+    for source in [
+      "export { f as default }; function f() { return 'a' }", "export default () => 'a' // the end",
+      "let x = 1\nexport default function () { return 'a' } /* end */", "export default 'a'",
+    ] {
+      #expect(try refusal(rule(branches, source)) == nil, "\(source)")
+    }
+    for source in [
+      "export default () => 'a'; /*", "}; export default () => 'a'; {", "export default 1; export default 2",
+    ] {
+      #expect(try refusal(rule(branches, source)) == "constitution.code", "\(source)")
+    }
+    // Nothing of it runs: what it does shows when there is a proposal.
     #expect(try refusal(rule(branches, "export default (facts) => facts.action.params.want")) == nil)
-    #expect(try refusal(rule(branches, "export default () => { for (;;) {} }")) == nil)
+    for loop in ["for (;;) {}; export default () => 'a'", "let n = 2n; for (;;) n = n * n; export default () => 'a'"] {
+      #expect(try refusal(rule(branches, loop)) == nil)
+      guard case .failed(let why) = CodeRule(source: loop, branches: branches).choice(for: Self.facts()) else {
+        Issue.record("\(loop) ends")
+        continue
+      }
+      #expect(!why.hasPrefix("source: "))
+    }
     for pattern in ["governance.*", "governance.policy.set", "governance.ratify"] {
       var policies = try TestBox.policies()
       policies["rules"] = nil

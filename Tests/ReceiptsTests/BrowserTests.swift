@@ -72,7 +72,8 @@ import Testing
     return results
   }
 
-  /// The page runs no policy code: of a decision that rests on it, and of what rests on that, it never says that it holds.
+  /// The page runs no policy code: of a decision that rests on it, and of what rests on that, it never says that it
+  /// holds.
   @Test(.enabled(if: node != nil, "node is not installed")) func codeIsNotPerformedByThePage() throws {
     var large = try Stories.code()
     large.action = ["type": "http.request", "params": ["amount": 100]]
@@ -91,7 +92,8 @@ import Testing
       // What no branch would allow is refused without asking which one was named.
       #expect(page["verdict"] == (item.name == "none" ? "rejected" : "accepted"), "\(item.name)")
       let steps = zip(report.steps, Self.steps(report)).map { step, json -> JSON in
-        resting.contains(step.id) && item.name != "none" ? ["id": .string(step.id.rawValue), "state": "not-proved", "code": ""] : json
+        guard resting.contains(step.id), item.name != "none" else { return json }
+        return ["id": .string(step.id.rawValue), "state": "not-proved", "code": ""]
       }
       #expect(page["steps"] == .array(steps), "\(item.name)")
       let told = (page["explanation"]?.array ?? []).compactMap { $0["text"]?.string }

@@ -56,15 +56,22 @@ public struct CodeRule: Sendable, Hashable {
     }
   }
 
-  /// Why the source is no program that could run; nil where it is one. What it does with the facts of a real proposal is
-  /// not looked at.
+  /// Why the source is no program with a default export; nil where it is one. Nothing of it runs: whoever may propose a
+  /// change could make the box compute. So what it does shows only when there is a proposal.
   func fault() -> String? {
-    let nothing = Array("null".utf8)
+    if let failure = Self.compile("throw 0;" + source) { return Self.sentence(failure) }
+    // Only where the source has a default export is a second one too many.
+    let doubled = Self.compile("throw 0;" + source + "\n;export default 0")
+    return doubled == nil ? "\(MachineFailure.Kind.source.rawValue): it has no default export" : nil
+  }
+
+  /// Why a text cannot be read as a module that throws before it does anything else; nil where it can.
+  private static func compile(_ text: String) -> MachineFailure? {
     guard
       case .failure(let failure) = PolicyCode.evaluate(
-        source: Array(source.utf8), facts: nothing, at: 0, limits: Self.limits), failure.kind == .source
+        source: Array(text.utf8), facts: Array("null".utf8), at: 0, limits: limits), failure.kind != .exception
     else { return nil }
-    return Self.sentence(failure)
+    return failure
   }
 
   /// The message is the program's, and people read it in a terminal.
