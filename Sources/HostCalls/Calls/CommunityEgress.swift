@@ -14,6 +14,17 @@ extension EgressPolicy {
     return EgressPolicy(
       publicPorts: .any, permitsPlainHTTP: true, allowances: allowances, unixSockets: unixSockets)
   }
+
+  /// As ``publicInternet(and:unixSockets:)``, but the addresses must stand in the URL: a tool that may call some name must
+  /// not get to an address of the box's own network because that name's DNS says so.
+  public static func publicInternet(andLiterally literals: [String]) -> EgressPolicy {
+    var policy = EgressPolicy.publicInternet
+    for text in literals {
+      guard let url = try? HTTPURL("http://\(text)/"), url.literal != nil else { continue }
+      policy.allowances.insert(.host(url.host, port: url.port))
+    }
+    return policy
+  }
 }
 
 extension HTTPURL {

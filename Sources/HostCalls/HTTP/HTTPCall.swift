@@ -91,7 +91,8 @@ public struct HTTPCall: HostCall {
         deadline: .seconds(call.timeout), maxResponseBytes: maxResponseBytes, followRedirects: 0)
       let response: HTTPClientResponse
       do {
-        response = try await services.client.send(request, policy: .publicInternet(and: context.settings.egress))
+        response = try await services.client.send(
+          request, policy: .publicInternet(andLiterally: context.settings.egress))
       } catch {
         throw HostCallError(error)
       }

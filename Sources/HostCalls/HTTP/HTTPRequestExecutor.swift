@@ -206,6 +206,8 @@ public struct HTTPRequestExecutor: ActionExecutor {
 
   /// Any public address, since the URL was approved; of the others only those that the policy or the community names.
   static func egress(of order: ExecutionOrder) -> EgressPolicy {
-    .publicInternet(and: order.policy.egress + order.settings.egress)
+    var policy = EgressPolicy.publicInternet(and: order.policy.egress)
+    policy.allowances.formUnion(EgressPolicy.publicInternet(andLiterally: order.settings.egress).allowances)
+    return policy
   }
 }

@@ -6,10 +6,10 @@ enum RetryAfter {
   /// Whole seconds from `now` (Unix milliseconds) on; nil for what is neither.
   static func seconds(_ text: String, now: Int64) -> Int64? {
     let text = text.split(separator: " ", omittingEmptySubsequences: true).joined(separator: " ")
-    if let seconds = Int64(text), seconds >= 0, !text.hasPrefix("+") { return min(seconds, longest) }
-    // Some vendors give fractions.
-    if let seconds = Double(text), seconds.isFinite, seconds >= 0 {
-      return min(Int64(min(seconds, Double(longest)).rounded(.up)), longest)
+    if text.utf8.first.map({ (48...57).contains($0) }) ?? false {
+      // Some vendors give fractions.
+      guard let seconds = Double(text), seconds.isFinite else { return nil }
+      return Int64(min(seconds, Double(longest)).rounded(.up))
     }
     guard let date = date(text) else { return nil }
     return min(max(0, date - now / 1000), longest)
