@@ -25,5 +25,6 @@ enum Registry {
     ReceiptTargets.verify,
     HTTPTargets.head,
     HTTPTargets.chunks,
+    WorkerTargets.frames,
   ]
 }

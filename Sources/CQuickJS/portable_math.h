@@ -6,16 +6,11 @@
 
 #include <math.h>
 
-#define PORTABLE_UNARY(X) \
-  X(acos) X(acosh) X(asin) X(asinh) X(atan) X(atanh) X(cbrt) X(cos) X(cosh) X(exp) X(expm1) X(log) X(log10) X(log1p) \
-  X(log2) X(sin) X(sinh) X(tan) X(tanh)
-#define PORTABLE_BINARY(X) X(atan2) X(hypot) X(pow)
-
-#define DECLARE_UNARY(name) double portable_##name(double);
-#define DECLARE_BINARY(name) double portable_##name(double, double);
-PORTABLE_UNARY(DECLARE_UNARY)
-PORTABLE_BINARY(DECLARE_BINARY)
-#undef DECLARE_UNARY
-#undef DECLARE_BINARY
+double portable_acos(double), portable_acosh(double), portable_asin(double), portable_asinh(double);
+double portable_atan(double), portable_atan2(double, double), portable_atanh(double), portable_cbrt(double);
+double portable_cos(double), portable_cosh(double), portable_exp(double), portable_expm1(double);
+double portable_hypot(double, double), portable_log(double), portable_log10(double), portable_log1p(double);
+double portable_log2(double), portable_pow(double, double), portable_sin(double), portable_sinh(double);
+double portable_tan(double), portable_tanh(double);
 
 #endif

@@ -74,9 +74,11 @@ import Testing
 
   @Test func hasExactlyTheseGlobalsBeyondTheLanguage() throws {
     let language: Set = [
-      "Object", "Function", "Error", "EvalError", "RangeError", "ReferenceError", "SyntaxError", "TypeError", "URIError",
+      "Object", "Function", "Error", "EvalError", "RangeError", "ReferenceError", "SyntaxError", "TypeError",
+      "URIError",
       "InternalError", "AggregateError", "SuppressedError", "Iterator", "Array", "parseInt", "parseFloat", "isNaN",
-      "isFinite", "decodeURI", "decodeURIComponent", "encodeURI", "encodeURIComponent", "escape", "unescape", "Infinity",
+      "isFinite", "decodeURI", "decodeURIComponent", "encodeURI", "encodeURIComponent", "escape", "unescape",
+      "Infinity",
       "NaN", "undefined", "eval", "Number", "Boolean", "String", "Math", "Reflect", "Symbol", "DisposableStack",
       "globalThis", "BigInt", "Date", "RegExp", "JSON", "Proxy", "Map", "Set", "WeakMap", "WeakSet", "ArrayBuffer",
       "Uint8ClampedArray", "Int8Array", "Uint8Array", "Int16Array", "Uint16Array", "Int32Array", "Uint32Array",
@@ -95,7 +97,8 @@ import Testing
     "export default async function () { return 1", "export const x = 1", "export default 5",
     "import x from 'std'; export default () => 1", "import 'os'; export default () => 1",
     "export * from './other.js'; export default () => 1", "import self from 'tool'; export default () => 1",
-    "export { missing as default }", "return 1", "", "await 1; export default await import", "\u{0} export default () => 1",
+    "export { missing as default }", "return 1", "", "await 1; export default await import",
+    "\u{0} export default () => 1",
   ])
   func refusesSources(_ source: String) throws {
     let run = try Tool(source).run()
@@ -117,12 +120,15 @@ import Testing
   }
 
   @Test func encodesAndDecodesText() throws {
-    #expect(try evaluate("return Array.from(new TextEncoder().encode('a\\ud800é€😀'))")
-      == "[97,239,191,189,195,169,226,130,172,240,159,152,128]")
-    #expect(try evaluate("return new TextDecoder().decode(new Uint8Array([239,187,191,97,195,169,255,226,130,65]))")
-      == "\"aé\u{FFFD}\u{FFFD}A\"")
-    #expect(try evaluate("return new TextDecoder().decode(new DataView(new Uint8Array([1, 65, 66, 2]).buffer, 1, 2))")
-      == #""AB""#)
+    #expect(
+      try evaluate("return Array.from(new TextEncoder().encode('a\\ud800é€😀'))")
+        == "[97,239,191,189,195,169,226,130,172,240,159,152,128]")
+    #expect(
+      try evaluate("return new TextDecoder().decode(new Uint8Array([239,187,191,97,195,169,255,226,130,65]))")
+        == "\"aé\u{FFFD}\u{FFFD}A\"")
+    #expect(
+      try evaluate("return new TextDecoder().decode(new DataView(new Uint8Array([1, 65, 66, 2]).buffer, 1, 2))")
+        == #""AB""#)
     #expect(try evaluate("return new TextDecoder().decode(new Uint16Array([0x4241]))") == #""AB""#)
     #expect(try evaluate("return new TextDecoder().decode(new Uint8Array([65, 66]).buffer)") == #""AB""#)
     #expect(try evaluate("return new TextDecoder().decode()") == #""""#)
@@ -144,10 +150,12 @@ import Testing
       console.log("\\ud800");
       """
     ).run()
-    #expect(run.logs == [
-      #"a 1 {"b":[2]} null undefined 3 Symbol(s) () => 1"#, "warn: ", "error: TypeError: bad", "info: [object Object]",
-      "debug: (cannot be shown)", "\u{FFFD}\u{FFFD}\u{FFFD}",
-    ])
+    #expect(
+      run.logs == [
+        #"a 1 {"b":[2]} null undefined 3 Symbol(s) () => 1"#, "warn: ", "error: TypeError: bad",
+        "info: [object Object]",
+        "debug: (cannot be shown)", "\u{FFFD}\u{FFFD}\u{FFFD}",
+      ])
     #expect(run.result == "null")
   }
 }

@@ -98,7 +98,8 @@ import Testing
       #expect(run.kind == .stack)
       return Int(run.logs.last ?? "") ?? 0
     }
-    let small = try depth(64 << 10), large = try depth(256 << 10)
+    let small = try depth(64 << 10)
+    let large = try depth(256 << 10)
     #expect(small >= 50)
     #expect(large > 3 * small)
   }
@@ -112,7 +113,8 @@ import Testing
   }
 
   @Test func fuelRunsOnOverTurns() throws {
-    let run = try Tool.body("for (;;) { await Protocol.HTTP.get(1); for (let i = 0; i < 25_000; i++) {} }").fuel(50).run()
+    let run = try Tool.body("for (;;) { await Protocol.HTTP.get(1); for (let i = 0; i < 25_000; i++) {} }").fuel(50)
+      .run()
     #expect(run.kind == .fuel)
     #expect(run.calls.count == 10)
     #expect(run.turns.map(\.fuel) == [0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50])
@@ -143,7 +145,8 @@ import Testing
   }
 
   @Test func theArgumentsOfATurnHaveASize() throws {
-    let body = "const x = 'x'.repeat(900_000); await Promise.all(Array.from({length: input}, () => Protocol.HTTP.get(x)))"
+    let body =
+      "const x = 'x'.repeat(900_000); await Promise.all(Array.from({length: input}, () => Protocol.HTTP.get(x)))"
     #expect(try Tool.body(body).input("2").run().result == "null")
     #expect(try Tool.body(body).input("3").run().kind == .value)
     let alternating = "const x = 'x'.repeat(900_000); for (let i = 0; i < 5; i++) await Protocol.HTTP.get(x)"
@@ -182,7 +185,8 @@ import Testing
 
   @Test func aThousandMachinesLeaveNothing() throws {
     let bodies = [
-      "return input", "for (;;) {}", "const a = []; for (;;) a.push({a})", "(function f() { f() })()", "throw new Error('x')",
+      "return input", "for (;;) {}", "const a = []; for (;;) a.push({a})", "(function f() { f() })()",
+      "throw new Error('x')",
       "await Protocol.HTTP.get({}); const c = {}; c.c = c; globalThis.c = c; await new Promise(() => {})",
     ]
     func rounds(_ count: Int) throws {
@@ -200,7 +204,8 @@ import Testing
   @Test func anUnfinishedMachineLeavesNothing() throws {
     let before = try residentBytes()
     for _ in 0..<300 {
-      let machine = try Machine(Tool.body("const a = new Uint8Array(1e6).fill(1); await Protocol.HTTP.get(a.length)").program)
+      let machine = try Machine(
+        Tool.body("const a = new Uint8Array(1e6).fill(1); await Protocol.HTTP.get(a.length)").program)
       _ = machine.start()
     }
     #expect(try residentBytes() < before + (150 << 20))

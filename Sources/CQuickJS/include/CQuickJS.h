@@ -58,7 +58,7 @@ typedef struct {
 const char *engine_version(void);
 
 // An engine with all globals but without a program. `prelude` is the source of a function expression that is called with
-// the native functions; see prelude.js in Prelude.swift. `methods` are names as in "HTTP.get"; with none there is neither
+// the native functions; see Prelude.swift. `methods` are names as in "HTTP.get"; with none there is neither
 // `Protocol` nor `console`. The text must end in a 0 that `count` does not count. NULL when the prelude is wrong.
 engine *engine_create(engine_text prelude, const char *const *methods, int32_t count);
 void engine_destroy(engine *e);
@@ -71,8 +71,8 @@ void engine_load(engine *e, const engine_limits *limits, const uint8_t seed[32])
 engine_state engine_start(
   engine *e, engine_text source, const engine_text *arguments, int32_t count, bool synchronous, int64_t now);
 
-// Settles the promise of a call and runs on. False when there is no such open call or the value is not JSON; nothing
-// happened then.
+// Settles the promise of a call and runs on. False when there is no such open call, the time is earlier than before or
+// the value is not JSON; the call is open as before then.
 bool engine_answer(engine *e, int32_t call, bool is_error, engine_text value, int64_t now);
 
 // Of the last turn. Valid until the next one.
@@ -86,11 +86,5 @@ engine_text engine_get_log(const engine *e, int32_t index);
 int64_t engine_get_fuel(const engine *e);
 size_t engine_get_memory(const engine *e);
 bool engine_is_open(const engine *e, int32_t call);
-
-// Elementary functions as the engine computes them, for the test that they are the same on every CPU.
-double engine_math(int32_t function, double x, double y);
-// The same functions as the C library computes them, which is what must not be used.
-double engine_system_math(int32_t function, double x, double y);
-int32_t engine_math_count(void);
 
 #endif
