@@ -115,28 +115,60 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["CanonicalJSON", "Cryptography"], path: "Tests/TestSupport",
       swiftSettings: strict),
+    tests("CanonicalJSONTests", ["CanonicalJSON"]),
+    tests("CryptographyTests", ["Cryptography", "CanonicalJSON"]),
+    tests("OpenClaimsTests", ["OpenClaims", "CanonicalJSON", "Cryptography"]),
+    tests("TransparencyLogTests", ["TransparencyLog", "CanonicalJSON", "Cryptography"]),
+    tests("GovernanceTests", ["Governance", "OpenClaims", "CanonicalJSON", "Cryptography"]),
+    tests(
+      "ReceiptsTests",
+      ["Receipts", "Governance", "OpenClaims", "TransparencyLog", "CanonicalJSON", "Cryptography"]),
     .executableTarget(
       name: "StorageFaultProbe", dependencies: ["Storage", "TransparencyLog", "Cryptography"],
       path: "Tests/StorageFaultProbe", swiftSettings: strict),
     tests(
+      "StorageTests",
+      ["Storage", "StorageFaultProbe", "TransparencyLog", "CanonicalJSON", "Cryptography", "CLinux"]),
+    tests("HTTPServerTests", ["HTTPServer", "Cryptography", "CLinux"]),
+    tests("HTTPClientTests", ["HTTPClient", "CLinux", "CanonicalJSON"]),
+    tests("TerminalTests", ["Terminal"]),
+    tests(
+      "WitnessTests",
+      ["Witness", "TransparencyLog", "Cryptography", "CanonicalJSON", "HTTPServer", "HTTPClient", "Storage"]),
+    tests(
+      "AuditTests",
+      ["Audit", "Receipts", "Governance", "OpenClaims", "TransparencyLog", "CanonicalJSON", "Cryptography", "Storage"]),
+    tests(
       "BoxServiceTests",
       [
         "BoxService", "Audit", "Receipts", "Governance", "OpenClaims", "TransparencyLog", "CanonicalJSON",
-        "Cryptography", "Storage", "HTTPServer", "HTTPClient", "Witness", "HostCalls", "Keychain", "Runs", "Sandbox",
-        "JavaScript",
+        "Cryptography", "Storage", "HTTPServer", "HTTPClient", "Witness", "HostCalls", "Keychain",
       ]),
     // The worker must not be a dependency of tests, or their bundle is linked as it is: `swift build --build-tests` makes
     // both.
+    tests("JavaScriptTests", ["JavaScript", "CanonicalJSON"]),
+    tests("EthereumTests", ["Ethereum", "CanonicalJSON", "Cryptography"]),
     // What stands in the worker's place in the tests of the jail, and tries to get out. The tests depend on neither
     // executable, or they would have to be static too; every build of the tests makes both.
     .executableTarget(
       name: "HostileWorker", dependencies: ["CJail"], path: "Tests/HostileWorker",
       linkerSettings: [.unsafeFlags(["-static-executable"])]),
     tests(
+      "SandboxTests",
+      ["Sandbox", "JavaScript", "CJail", "CanonicalJSON", "CLinux"]),
+    tests("KeychainTests", ["Keychain", "Governance", "Storage", "CanonicalJSON", "Cryptography"]),
+    tests(
+      "HostCallsTests",
+      ["HostCalls", "Ethereum", "Governance", "HTTPClient", "Keychain", "Storage", "CanonicalJSON", "Cryptography"]),
+    tests(
       "RunsTests",
       [
         "Runs", "HostCalls", "Governance", "JavaScript", "Keychain", "Sandbox", "Storage", "CanonicalJSON",
         "Cryptography",
       ]),
+    tests(
+      "ModelContextProtocolTests",
+      ["ModelContextProtocol", "CanonicalJSON", "Cryptography", "HTTPServer", "HTTPClient", "HostCalls"]),
+    tests("EndToEndTests", ["safebox", "Terminal", "CanonicalJSON", "Cryptography", "OpenClaims", "CLinux"]),
   ]
 )
