@@ -142,7 +142,8 @@ let package = Package(
       "BoxServiceTests",
       [
         "BoxService", "Audit", "Receipts", "Governance", "OpenClaims", "TransparencyLog", "CanonicalJSON",
-        "Cryptography", "Storage", "HTTPServer", "HTTPClient", "Witness", "HostCalls", "Keychain",
+        "Cryptography", "Storage", "HTTPServer", "HTTPClient", "Witness", "HostCalls", "Keychain", "Runs", "Sandbox",
+        "JavaScript",
       ]),
     // The worker must not be a dependency of tests, or their bundle is linked as it is: `swift build --build-tests` makes
     // both.
