@@ -115,7 +115,7 @@ int talk(const char *name, const char *engine) {
     wait_for_ever();
   }
 
-  say_ready(engine, 1);
+  say_ready(engine, strcmp(name, "honest_and_bare") != 0);
   WAY("never_reads") spin();
   get_byte();
   WAY("exit_on_program") _exit(3);
