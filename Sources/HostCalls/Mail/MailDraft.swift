@@ -123,10 +123,7 @@ struct MailDraft {
           field: inner.pathOf("type"), expected: "a media type as in text/csv, without parameters",
           actual: JSON.string(type).summary)
       }
-      let text = try inner.string("base64", maxBytes: maxAttachmentBytes / 3 * 4 + 4)
-      guard let bytes = Base64.decode(text) else {
-        throw FieldError(field: inner.pathOf("base64"), expected: "base64 with padding", actual: "another text")
-      }
+      let bytes = try content(&inner)
       try inner.finish()
       total += bytes.count
       guard total <= maxAttachmentBytes else {
@@ -136,6 +133,21 @@ struct MailDraft {
       attachments.append(MIMEMessage.Attachment(name: name, type: type, bytes: bytes))
     }
     return attachments
+  }
+
+  // The two forms in which `Files.read` gives an item.
+  private static func content(_ reader: inout ObjectReader) throws(FieldError) -> [UInt8] {
+    let text = try reader.optionalString("text", maxBytes: maxAttachmentBytes)
+    let base64 = try reader.optionalString("base64", maxBytes: maxAttachmentBytes / 3 * 4 + 4)
+    guard (text == nil) != (base64 == nil) else {
+      throw FieldError(
+        field: reader.pathOf("base64"), expected: "either base64 or text", actual: text == nil ? "neither" : "both")
+    }
+    if let text { return Array(text.utf8) }
+    guard let bytes = base64.flatMap({ Base64.decode($0) }) else {
+      throw FieldError(field: reader.pathOf("base64"), expected: "base64 with padding", actual: "another text")
+    }
+    return bytes
   }
 
   // Composite types have rules of their own, which base64 breaks (RFC 2045 section 6.4).

@@ -10,7 +10,8 @@ public struct SMTPCall: HostCall {
     let attachment = ArgumentSchema.object([
       .required("name", ArgumentSchema.string(maxBytes: MailDraft.maxFileNameBytes), "a file name without slashes"),
       .optional("type", ArgumentSchema.string(maxBytes: 128), "a media type; application/octet-stream if absent"),
-      .required("base64", ["type": "string", "contentEncoding": "base64"], "the bytes, as Files.read gives them"),
+      .optional("base64", ["type": "string", "contentEncoding": "base64"], "the bytes, or text"),
+      .optional("text", ["type": "string"], "the content, or base64: as Files.read gives it"),
     ])
     return [
       HostMethod(

@@ -46,7 +46,7 @@ struct SMTPTests {
       "subject": .string(subject), "body": .string(body), "html": .string(html),
       "attachments": [
         ["name": "Übersicht \"1\".png", "type": "image/png", "base64": .string(Base64.encode(image))],
-        ["name": "table.csv", "type": "text/csv", "base64": .string(Base64.encode(table))],
+        ["name": "table.csv", "type": "text/csv", "text": .string(text(table))],
       ],
     ]
     let (type, params, facts) = try office.box.proposal("SMTP.send", arguments, office.settings)
@@ -255,6 +255,8 @@ struct SMTPTests {
     #expect(try isRefused(["attachments": [["name": "../a", "base64": ""]]]))
     #expect(try isRefused(["attachments": [["name": "a", "type": "multipart/mixed", "base64": ""]]]))
     #expect(try isRefused(["attachments": [["name": "a", "type": "text/plain; charset=x", "base64": ""]]]))
+    #expect(try isRefused(["attachments": [["name": "a"]]]))
+    #expect(try isRefused(["attachments": [["name": "a", "base64": "", "text": ""]]]))
     #expect(try isRefused(["reply": "x"]))
   }
 
