@@ -15,7 +15,7 @@ struct ToolRoutes: Sendable {
     let tool = APISchemas.object(
       [
         "manifest": APISchemas.anyObject, "tool": APISchemas.digest, "proposal": APISchemas.digest,
-        "retired": ["type": "boolean"],
+        "retired": ["type": "boolean"], "index": APISchemas.integer,
       ])
     return [
       Endpoint(
@@ -94,7 +94,7 @@ struct ToolRoutes: Sendable {
         tools.map {
           [
             "manifest": $0.manifest.json, "tool": .string($0.digest.hex), "proposal": .string($0.proposal.hex),
-            "retired": .bool($0.isRetired),
+            "retired": .bool($0.isRetired), "index": .integer(Int64($0.index)),
           ]
         }), "next": .null,
     ])

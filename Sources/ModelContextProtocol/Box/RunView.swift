@@ -8,6 +8,8 @@ struct RunView: Sendable {
     case finished
     case failed
     case cancelled
+    /// The box could not take it up after a start; it needs its operator.
+    case stuck
   }
 
   /// A change that waits for its decision.
@@ -25,7 +27,7 @@ struct RunView: Sendable {
   var failure: (kind: String, message: String)?
   var execution: String?
 
-  var isOver: Bool { status == .finished || status == .failed || status == .cancelled }
+  var isOver: Bool { status != .running && status != .waiting }
 
   /// 64 lower-case hexadecimal digits, as every id and digest of a box.
   static func isID(_ text: String) -> Bool {
@@ -41,6 +43,7 @@ struct RunView: Sendable {
     self.status = status
     result = json["result"]
     execution = json["execution"]?.string
+    if self.status == .stuck { failure = ("stuck", json["reason"]?.string ?? "the box could not take it up") }
     if let failure = json["failure"] {
       self.failure = (failure["kind"]?.string ?? "failed", failure["message"]?.string ?? "")
     }

@@ -5,9 +5,6 @@ struct RunWatch: Sendable {
   let box: BoxClient
   let run: String
 
-  /// The longest that the box is asked to hold one answer back, in seconds.
-  private static let longestPoll: Int64 = 20
-
   func view(waiting seconds: Int64 = 0) async throws(BoxFailure) -> RunView {
     let query = seconds > 0 ? "?wait=\(seconds)" : ""
     return try RunView(try await box.get("/v1/runs/\(run)\(query)", deadline: .seconds(seconds + 30)))
@@ -19,18 +16,19 @@ struct RunWatch: Sendable {
     -> RunView
   {
     var view = first
-    var pause = Duration.milliseconds(20)
+    var pause = Duration.milliseconds(10)
     while !view.isOver, !Task.isCancelled {
       if try await waitsForPeople(view, beyond: known) { return view }
       let left = deadline - .now
       guard left > .zero else { return view }
-      let asked = ContinuousClock.now
-      // With a change under way, which takes a moment, the box has nothing to tell before it is done.
-      view = try await self.view(waiting: min(Self.longestPoll, max(1, left.components.seconds)))
-      // Where the box does not hold its answer back, this is what keeps the loop from spinning.
-      if !view.isOver, ContinuousClock.now - asked < .milliseconds(200) {
-        try? await Task.sleep(for: min(pause, max(deadline - .now, .zero)))
-        pause = min(pause * 2, .milliseconds(500))
+      // The box holds an answer back for a run's end only. Short tools are asked after in quick succession; later a
+      // decision that comes up in the meantime is noticed within a second.
+      if pause < .milliseconds(400) {
+        try? await Task.sleep(for: min(pause, left))
+        pause *= 2
+        view = try await self.view()
+      } else {
+        view = try await self.view(waiting: 1)
       }
     }
     return view

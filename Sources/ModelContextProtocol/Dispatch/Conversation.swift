@@ -18,18 +18,24 @@ final class Conversation: Sendable {
   /// Whether a request is being answered.
   var isBusy: Bool { state.withLock { !$0.requests.isEmpty } }
 
-  /// Answers a request; nil when the client took it back, and nothing may be answered. What belongs to it on the way goes
-  /// to `send`.
-  func answer(
-    _ request: RPCRequest, _ send: @escaping @Sendable (JSON) -> Void
-  ) async -> Result<JSONObject, RPCError>? {
+  static let duplicate = RPCError(RPCError.invalidRequest, "id: a request with this id is in flight")
+
+  /// Makes a request known, so that it can be taken back from now on; nil where its id is taken. Whoever registers it has
+  /// it answered.
+  func register(_ request: RPCRequest) -> OngoingRequest? {
     let ongoing = OngoingRequest(request)
-    let isNew = state.withLock { state in
-      guard state.requests[request.id] == nil else { return false }
+    return state.withLock { state in
+      guard state.requests[request.id] == nil else { return nil }
       state.requests[request.id] = ongoing
-      return true
+      return ongoing
     }
-    guard isNew else { return .failure(RPCError(RPCError.invalidRequest, "id: a request with this id is in flight")) }
+  }
+
+  /// Answers a registered request; nil when the client took it back, and nothing may be answered. What belongs to it on the
+  /// way goes to `send`.
+  func answer(
+    _ request: RPCRequest, _ ongoing: OngoingRequest, _ send: @escaping @Sendable (JSON) -> Void
+  ) async -> Result<JSONObject, RPCError>? {
     defer { state.withLock { $0.requests[request.id] = nil } }
     let outcome = Mutex<Result<JSONObject, RPCError>?>(nil)
     let work = Task {
@@ -99,7 +105,8 @@ final class Conversation: Sendable {
       defer { state.questions = [:] }
       return (state.requests.values, state.questions.values)
     }
-    for request in requests { request.takeBack() }
+    // What does not wait for a run is answered in a moment.
+    for request in requests where request.isToolCall { request.takeBack() }
     for question in questions { question.resume(returning: nil) }
   }
 

@@ -13,7 +13,10 @@ final class OngoingRequest: Sendable {
   }
   private let state: Mutex<State>
 
+  let isToolCall: Bool
+
   init(_ request: RPCRequest) {
+    isToolCall = request.method == "tools/call"
     state = Mutex(State(cancelsRun: request.meta[Self.cancelRunKey] == true))
   }
 

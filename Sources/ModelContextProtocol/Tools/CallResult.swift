@@ -13,7 +13,7 @@ enum CallResult {
   static func of(_ view: RunView, urls: ApprovalURLs, note: String? = nil) -> JSONObject {
     switch view.status {
     case .finished: finished(view)
-    case .failed, .cancelled: failed(view)
+    case .failed, .cancelled, .stuck: failed(view)
     case .running, .waiting: unfinished(view, urls: urls, note: note)
     }
   }
@@ -53,8 +53,8 @@ enum CallResult {
       kind: view.failure?.kind ?? view.status.rawValue,
       message: view.failure?.message ?? "the run was \(view.status.rawValue)", run: view.run)
     object["_meta"] = .object(meta(run: view.run, execution: view.execution))
-    if view.status == .cancelled, var structure = object["structuredContent"]?.object {
-      structure["status"] = "cancelled"
+    if view.status != .failed, var structure = object["structuredContent"]?.object {
+      structure["status"] = .string(view.status.rawValue)
       object["structuredContent"] = .object(structure)
     }
     return object
@@ -117,8 +117,9 @@ public struct ApprovalURLs: Sendable {
   /// An `http` or `https` URL, as a client can show it; nil where there is none.
   func url(of gate: RunView.Gate) -> String? {
     if let template { return template.replacing("{proposal}", with: gate.proposal) }
-    let url = gate.url ?? box.map { "\($0)/v1/proposals/\(gate.proposal)" }
-    guard let url, url.hasPrefix("https://") || url.hasPrefix("http://") else { return nil }
+    var url = gate.url ?? "/v1/proposals/\(gate.proposal)"
+    if url.hasPrefix("/"), let box { url = box + url }
+    guard url.hasPrefix("https://") || url.hasPrefix("http://") else { return nil }
     // What is no plain URL is not shown as one.
     return url.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) && url.utf8.count <= 2048 ? url : nil
   }

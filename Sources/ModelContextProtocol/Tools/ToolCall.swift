@@ -116,7 +116,7 @@ struct ToolCall: Sendable {
     do throws(BoxFailure) {
       let view = try await RunWatch(box: box, run: run).view()
       guard view.run == run, view.community == server.configuration.community else {
-        throw .refused(status: 404, code: "not_found", detail: "there is no such run")
+        throw .refused(status: 404, code: "no_run", detail: "there is no run \(run)")
       }
       return view
     } catch {

@@ -1,6 +1,7 @@
 import CanonicalJSON
 import Glibc
 import HTTPClient
+import ModelContextProtocol
 import Storage
 import Terminal
 
@@ -82,6 +83,11 @@ struct BoxConnection: Sendable {
     let answer = Answer(status: response.status, body: response.body, headers: response.headers)
     if response.status >= 400, !accepting.contains(response.status) { throw Self.failure(answer) }
     return answer
+  }
+
+  /// The same place for the server of the Model Context Protocol.
+  var modelContextProtocolClient: BoxClient {
+    BoxClient(url: url, unixSocket: unixSocket, token: token, policy: policy)
   }
 
   /// A resource of the public log, such as `checkpoint` or `tile/0/000`; `nil` where there is none.
