@@ -169,7 +169,7 @@ let package = Package(
       ]),
     tests(
       "ModelContextProtocolTests",
-      ["ModelContextProtocol", "CanonicalJSON", "Cryptography", "HTTPServer", "HTTPClient", "HostCalls"]),
+      ["ModelContextProtocol", "CanonicalJSON", "Cryptography", "HTTPServer", "HTTPClient"]),
     tests("EndToEndTests", ["safebox", "Terminal", "CanonicalJSON", "Cryptography", "OpenClaims", "CLinux"]),
   ]
 )

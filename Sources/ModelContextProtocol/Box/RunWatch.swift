@@ -28,7 +28,10 @@ struct RunWatch: Sendable {
         pause *= 2
         view = try await self.view()
       } else {
+        let asked = ContinuousClock.now
         view = try await self.view(waiting: 1)
+        // A box that answers at once all the same is not asked without pause.
+        if !view.isOver, .now - asked < .milliseconds(200) { try? await Task.sleep(for: .milliseconds(200)) }
       }
     }
     return view
