@@ -75,7 +75,7 @@ final class WorkerPool: Sendable {
 
   /// A worker that has said what it is and heard nothing yet.
   func lease() async throws(SandboxFailure) -> Lease {
-    while true {
+    for _ in 0..<Self.toleratedFailures {
       let lease = try await next()
       if lease.connection.take() {
         state.withLock { $0.failures = 0 }
@@ -84,6 +84,7 @@ final class WorkerPool: Sendable {
       // It died while it was idle, or spoke; the next one, then.
       lease.connection.end()
     }
+    throw .unavailable(launcher.backend, reason: "its workers die before they are used")
   }
 
   private func next() async throws(SandboxFailure) -> Lease {
@@ -272,10 +273,10 @@ final class WorkerPool: Sendable {
     signal.set()
   }
 
-  /// 10 ms after the first failure, then twice as long each time, at most 5 s.
+  /// 10 ms after the first failure, then twice as long each time, at most 1 s.
   private func backOff(_ state: inout State) {
     state.failures += 1
-    state.nextAttempt = MonotonicTime.now().advanced(milliseconds: min(5000, 10 << min(state.failures - 1, 16)))
+    state.nextAttempt = MonotonicTime.now().advanced(milliseconds: min(1000, 10 << min(state.failures - 1, 16)))
   }
 
   /// A worker has been waited for.
