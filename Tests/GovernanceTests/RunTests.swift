@@ -55,6 +55,8 @@ import Testing
       let refusal = code { try box.apply(box.started(UInt8(index), tool, isolation: isolation)) }
       #expect(refusal == (isTaken ? nil : "run.isolation"), "case \(index)")
     }
+    // Nothing is everything only where there is something.
+    #expect(whole.isFull && !part.isFull && !none.isFull)
     // No session of a run may have less.
     #expect(
       code { try box.apply(box.state.resumeRunDraft(for: TestBox.id(4), isolation: part, engine: "e")) }
