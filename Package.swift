@@ -93,6 +93,7 @@ let package = Package(
       dependencies: [
         "CanonicalJSON", "Cryptography", "OpenClaims", "TransparencyLog", "Governance", "Receipts", "Storage",
         "HTTPServer", "HTTPClient", "Terminal", "Witness", "Audit", "BoxService", "CLinux", "ModelContextProtocol",
+        "HostCalls", "JavaScript", "Keychain", "Runs", "Sandbox",
       ],
       swiftSettings: strict),
     .executableTarget(

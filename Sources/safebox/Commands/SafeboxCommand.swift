@@ -20,7 +20,7 @@ enum SafeboxCommand {
       VoteCommands.withdraw, EraseCommand.command, ClaimCommands.command, PolicyCommands.command,
       CommitteeCommands.command, SecretCommands.command,
       LogCommands.command, WitnessCommands.command, ReceiptCommands.command, AuditCommands.command,
-      MCPCommand.command, DoctorCommand.command, CompletionsCommand.command, CompletionsCommand.manual,
-      StatusCommand.version,
+      ToolCommands.command, RunCommands.command, WorkflowCommands.command, MCPCommand.command, DoctorCommand.command,
+      CompletionsCommand.command, CompletionsCommand.manual, StatusCommand.version,
     ])
 }

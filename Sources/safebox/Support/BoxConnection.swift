@@ -65,14 +65,24 @@ struct BoxConnection: Sendable {
     _ method: String, _ path: String, body: JSON? = nil, headers: [(String, String)] = [], deadline: Int64 = 90,
     accepting: Set<Int> = []
   ) async throws -> Answer {
+    try await send(
+      method, path, bytes: body?.canonicalBytes() ?? [], contentType: body == nil ? nil : "application/json",
+      headers: headers, deadline: deadline, accepting: accepting)
+  }
+
+  /// The same with any body.
+  func send(
+    _ method: String, _ path: String, bytes: [UInt8], contentType: String?, headers: [(String, String)] = [],
+    deadline: Int64 = 90, accepting: Set<Int> = []
+  ) async throws -> Answer {
     var fields = headers.map { HTTPClientHeader($0.0, $0.1) }
     if let token { fields.append(HTTPClientHeader("Authorization", "Bearer \(token)")) }
-    if body != nil { fields.append(HTTPClientHeader("Content-Type", "application/json")) }
+    if let contentType { fields.append(HTTPClientHeader("Content-Type", contentType)) }
     let response: HTTPClientResponse
     do {
       response = try await client.send(
         HTTPClientRequest(
-          method: method, url: url + path, headers: fields, body: body?.canonicalBytes() ?? [],
+          method: method, url: url + path, headers: fields, body: bytes,
           deadline: .seconds(deadline), maxResponseBytes: 64 << 20, unixSocketPath: unixSocket),
         policy: policy)
     } catch {
@@ -88,6 +98,26 @@ struct BoxConnection: Sendable {
   /// The same place for the server of the Model Context Protocol.
   var modelContextProtocolClient: BoxClient {
     BoxClient(url: url, unixSocket: unixSocket, token: token, policy: policy)
+  }
+
+  /// Reads server-sent events until the stream ends; `event` is told kind and data of each.
+  func events(_ path: String, _ event: @escaping @Sendable (String, JSON) -> Void) async throws {
+    var fields = [HTTPClientHeader("Accept", "text/event-stream")]
+    if let token { fields.append(HTTPClientHeader("Authorization", "Bearer \(token)")) }
+    let reader = EventReader(event)
+    let response: HTTPClientResponse
+    do {
+      response = try await client.stream(
+        HTTPClientRequest(
+          method: "GET", url: url + path, headers: fields, body: [], deadline: .seconds(86_400),
+          maxResponseBytes: 1 << 30, unixSocketPath: unixSocket),
+        policy: policy, into: HTTPClientSink(head: { status, _ in reader.begin(status) }, bytes: { reader.take($0) }))
+    } catch {
+      throw CommandError("the box at \(unixSocket ?? url) cannot be reached: \(error)")
+    }
+    guard response.status < 400 else {
+      throw Self.failure(Answer(status: response.status, body: reader.rest, headers: response.headers))
+    }
   }
 
   /// A resource of the public log, such as `checkpoint` or `tile/0/000`; `nil` where there is none.

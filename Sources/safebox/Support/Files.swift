@@ -41,6 +41,18 @@ enum Files {
     }
   }
 
+  /// Any JSON given as text, as a file that exists, or as `-`.
+  static func value(textOrFile text: String) throws -> JSON {
+    if text == "-" || WholeFile.exists(text) { return try json(text) }
+    do {
+      return try JSON(parsing: Array(text.utf8), limits: .document(maxBytes: maxBytes))
+    } catch {
+      throw CommandError(
+        "\"\(text)\" is neither a file nor JSON: \(error)", hints: ["a text is written \"like this\", in quotes"],
+        exitCode: .usage)
+    }
+  }
+
   /// Writes a file that must not exist, or standard output for `nil` and `-`.
   static func write(_ bytes: [UInt8], to path: String?, mode: UInt32 = 0o644, replacing: Bool = true) throws {
     guard let path, path != "-" else { return Terminal.standard.write(String(decoding: bytes, as: UTF8.self)) }
