@@ -61,6 +61,9 @@ extension SandboxSuite {
         let outcome = try HostileProbe.jailed(name, .bare)
         #expect(outcome.isRefusal, "\(name): \(outcome)")
       }
+      // Refused for the right reason: no network at all, and a root that nobody can write to.
+      #expect(try HostileProbe.jailed("connect_loopback", .bare) == .refused(ENETUNREACH))
+      #expect(try HostileProbe.jailed("make_directory", .bare) == .refused(EROFS))
     }
 
     @Test func landlockAloneStopsFilesAndConnections() throws {
