@@ -171,6 +171,8 @@ let package = Package(
     tests(
       "ModelContextProtocolTests",
       ["ModelContextProtocol", "CanonicalJSON", "Cryptography", "HTTPServer", "HTTPClient"]),
-    tests("EndToEndTests", ["safebox", "Terminal", "CanonicalJSON", "Cryptography", "OpenClaims", "CLinux"]),
+    tests(
+      "EndToEndTests",
+      ["safebox", "Terminal", "CanonicalJSON", "Cryptography", "OpenClaims", "CLinux", "ModelContextProtocol"]),
   ]
 )

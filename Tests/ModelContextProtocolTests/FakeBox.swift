@@ -97,6 +97,16 @@ final class FakeBox: Sendable {
   var runIDs: [String] { state.withLock { $0.order } }
   func setTools(_ tools: [JSON]) { state.withLock { $0.tools = tools } }
 
+  /// Starts a run that this server did not start; its id.
+  func plant(community: String) -> String {
+    let id = Hex.encode(SecureRandom.bytes(32))
+    mutate { state in
+      state.runs[id] = Run(tool: "echo", input: 1, community: community, status: "finished", result: "secret")
+      state.order.append(id)
+    }
+    return id
+  }
+
   /// Waits until there is a run for which something holds.
   func run(where condition: @Sendable (Run) -> Bool) async -> Run {
     while true {

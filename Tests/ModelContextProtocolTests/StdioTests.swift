@@ -174,6 +174,30 @@ private final class AsyncLines: Sendable {
     await wire.done.value
   }
 
+  @Test func runsOfOtherCommunitiesAreNotThere() async throws {
+    let box = try FakeBox()
+    let wire = try Wire(box)
+    try await wire.begin()
+    func result(_ tool: String, _ run: String) async throws -> JSON? {
+      try await wire.ask(1, "tools/call", ["name": .string(tool), "arguments": ["run": .string(run)]])["result"]
+    }
+    let (ours, other) = (box.plant(community: FakeBox.community), box.plant(community: "other"))
+    let none = String(repeating: "0", count: 64)
+    #expect(try await result("safebox_run_result", ours)?["structuredContent"] == ["result": "secret"])
+    for tool in ["safebox_run_result", "safebox_run_cancel"] {
+      for run in [other, none] {
+        let answer = try await result(tool, run)
+        #expect(
+          answer?["structuredContent"] == [
+            "status": "failed", "failure": ["kind": "no_run", "message": .string("there is no run \(run)")],
+          ])
+      }
+    }
+    #expect(box.runs.allSatisfy { $0.status == "finished" })
+    wire.end()
+    await wire.done.value
+  }
+
   @Test func aCallThatIsTakenBackIsNotAnsweredAndTheRunGoesOn() async throws {
     let box = try FakeBox()
     let wire = try Wire(box)
