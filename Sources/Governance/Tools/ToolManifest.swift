@@ -29,7 +29,7 @@ public struct ToolManifest: Sendable, Hashable {
     /// Bytes.
     public var memory: Int64 = 64 << 20
     /// Bytes.
-    public var stack: Int64 = 256 << 10
+    public var stack: Int64 = 1 << 20
     /// Host calls.
     public var calls: Int64 = 1000
     /// Seconds of computing between two host calls, by the wall clock.
