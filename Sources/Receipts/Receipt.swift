@@ -86,20 +86,16 @@ public struct Receipt: Sendable, Hashable {
     self.openings = openings
   }
 
+  var proof: LogProof { LogProof(checkpoint: checkpoint, es256: es256, entries: entries) }
+
   /// The entry that stands at `index`.
   public func entry(at index: UInt64) -> Item? { entries.first { $0.index == index } }
 
   public var json: JSON {
-    func number(_ index: UInt64) -> JSON { .integer(Int64(clamping: index)) }
+    let number = LogProof.number
     return [
       "format": .string(Self.format), "checkpoint": .string(checkpoint), "es256": .string(es256),
-      "entries": .array(
-        entries.map { item in
-          [
-            "index": number(item.index), "entry": .string(String(decoding: item.entry, as: UTF8.self)),
-            "proof": .array(item.proof.map { .string(Base64.encode($0.bytes)) }),
-          ]
-        }),
+      "entries": proof.itemsJSON,
       "roles": [
         "genesis": number(roles.genesis), "epoch": number(roles.epoch), "opened": number(roles.opened),
         "approvals": .array(roles.approvals.map(number)), "started": number(roles.started),

@@ -11,6 +11,8 @@ public enum ReceiptComposer {
     case noES256Signature
     /// No item for an index that plays a part.
     case missingItem(UInt64)
+    /// More than one file may hold: entries or bytes, of those allowed.
+    case tooLarge(String)
     /// What was put together does not hold.
     case rejected([CheckFailure])
 
@@ -18,6 +20,7 @@ public enum ReceiptComposer {
       switch self {
       case .noES256Signature: "the checkpoint has no ES256 signature of the box"
       case .missingItem(let index): "entry \(index) plays a part and is missing"
+      case .tooLarge(let what): "a receipt cannot hold it: \(what)"
       case .rejected(let failures):
         "the receipt would not be accepted: \(failures.map(\.description).joined(separator: "; "))"
       }
@@ -36,11 +39,7 @@ public enum ReceiptComposer {
     checkpoint: SignedCheckpoint, items: [Receipt.Item], roles: Receipt.Roles, constitution: Constitution,
     openings: [Opening]
   ) throws(Failure) -> Receipt {
-    let origin = checkpoint.checkpoint.origin
-    let es256 = checkpoint.note.signatures.lazy
-      .filter { $0.name.utf8.elementsEqual(origin.utf8) }
-      .compactMap { try? ECDSASignature(strictDER: $0.signature) }.first
-    guard let es256 else { throw .noES256Signature }
+    let es256 = try es256(of: checkpoint)
     let byIndex = Dictionary(items.map { ($0.index, $0) }) { first, _ in first }
     for index in roles.indices.sorted() where byIndex[index] == nil { throw .missingItem(index) }
     let counting = counting(roles, byIndex, constitution)
@@ -50,12 +49,22 @@ public enum ReceiptComposer {
     let committed = commitments(roles, byIndex)
     let disclosed = openings.map { ($0.commitment.digest, $0) }.filter { committed.contains($0.0) }
     let receipt = Receipt(
-      checkpoint: checkpoint.note.description, es256: Base64.encode(es256.p1363),
+      checkpoint: checkpoint.note.description, es256: es256,
       entries: roles.indices.sorted().compactMap { byIndex[$0] }, roles: roles, constitution: constitution.json,
       openings: Dictionary(disclosed) { first, _ in first })
     let report = ReceiptVerifier(expecting: .anyBox).verify(receipt)
     guard report.verdict == .accepted else { throw .rejected(report.failures) }
     return receipt
+  }
+
+  /// The box's ES256 signature in the form that browsers verify.
+  static func es256(of checkpoint: SignedCheckpoint) throws(Failure) -> String {
+    let origin = checkpoint.checkpoint.origin
+    let es256 = checkpoint.note.signatures.lazy
+      .filter { $0.name.utf8.elementsEqual(origin.utf8) }
+      .compactMap { try? ECDSASignature(strictDER: $0.signature) }.first
+    guard let es256 else { throw .noES256Signature }
+    return Base64.encode(es256.p1363)
   }
 
   /// Of the approvals given, those that count at the start: not lapsed, and each for a side on which its signer did not

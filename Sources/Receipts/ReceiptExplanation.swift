@@ -9,6 +9,7 @@ public struct ReceiptExplanation: Sendable, Hashable {
   public enum Topic: String, Sendable, Hashable {
     case request, parameter, policy, approval, decision, execution, result
     case resultValue = "result-value"
+    case tool, isolation, call
   }
 
   public struct Line: Sendable, Hashable {
@@ -18,6 +19,8 @@ public struct ReceiptExplanation: Sendable, Hashable {
 
   /// In the order of events; empty where too little of the receipt holds.
   public let lines: [Line]
+
+  init(lines: [Line]) { self.lines = lines }
 
   init(_ verification: Verification, holding: Set<StepID>) {
     guard holding.contains(.statement), let log = verification.log, let receipt = verification.receipt else {

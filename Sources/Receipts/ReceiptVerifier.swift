@@ -14,12 +14,26 @@ public struct ReceiptVerifier: Sendable {
   /// A verifier of receipts of one box, or, said in so many words, of any.
   public init(expecting expected: ExpectedBox) { self.expected = expected }
 
-  /// Checks the file of a receipt.
+  /// Checks the file of a receipt: of an action, or of a run.
   public func verify(_ bytes: [UInt8]) -> ReceiptReport {
-    var verification = Verification(bytes: bytes, expected: expected)
+    var file: Result<JSON, CheckFailure>
+    do { file = .success(try ReceiptFile.json(bytes)) } catch { file = .failure(error) }
+    if case .success(let json) = file, json["format"] == .string(RunReceipt.format) {
+      var verification = RunVerification(json: json, size: bytes.count, expected: expected)
+      let (steps, holding) = Self.walk(StepID.ofRuns, &verification)
+      return ReceiptReport(steps: steps, explanation: ReceiptExplanation(verification, holding: holding))
+    }
+    var verification = Verification(file: file, size: bytes.count, expected: expected)
+    let (steps, holding) = Self.walk(StepID.ofActions, &verification)
+    return ReceiptReport(steps: steps, explanation: ReceiptExplanation(verification, holding: holding))
+  }
+
+  private static func walk(
+    _ ids: [StepID], _ verification: inout some Verifying
+  ) -> (steps: [Step], holding: Set<StepID>) {
     var steps: [Step] = []
     var holding: Set<StepID> = []
-    for id in StepID.allCases {
+    for id in ids {
       let missing = id.needs.filter { !holding.contains($0) }
       let outcome: StepOutcome
       if missing.isEmpty {
@@ -31,22 +45,44 @@ public struct ReceiptVerifier: Sendable {
       if outcome.holds { holding.insert(id) }
       steps.append(Step(id: id, outcome: outcome))
     }
-    return ReceiptReport(steps: steps, explanation: ReceiptExplanation(verification, holding: holding))
+    return (steps, holding)
   }
 
   /// Checks a receipt that has been read.
   public func verify(_ receipt: Receipt) -> ReceiptReport { verify(receipt.bytes) }
+
+  /// Checks a receipt that has been read.
+  public func verify(_ receipt: RunReceipt) -> ReceiptReport { verify(receipt.bytes) }
+}
+
+/// Steps that are made one after another, each on what those before it have established.
+protocol Verifying {
+  mutating func run(_ id: StepID) throws(CheckFailure) -> StepOutcome
+}
+
+extension Verifying {
+  /// A value of an earlier step. A missing one is a fault of the table of needs, and is reported as a failure: a check
+  /// that cannot run must never look like one that held.
+  func need<Value>(_ value: Value?, _ id: StepID) throws(CheckFailure) -> Value {
+    guard let value else { throw Self.incomplete(id) }
+    return value
+  }
+
+  static func incomplete(_ id: StepID) -> CheckFailure {
+    CheckFailure("\(id.rawValue).incomplete", expected: "the step to have run", actual: "nothing from it")
+  }
 }
 
 /// What the steps have established so far. Each value is set by the step that checks it, and steps that need it run only
 /// where that step held.
-struct Verification {
-  let bytes: [UInt8]
-  let expected: ExpectedBox
+struct Verification: Verifying {
+  let file: Result<JSON, CheckFailure>
+  /// Bytes of the file.
+  let size: Int
+  var base: LogVerification
 
-  // format, checkpoint, entries
+  // format, entries
   var receipt: Receipt?
-  var signed: SignedCheckpoint?
   var log: LoggedStory?
   // constitution, policy, approvals, decision
   var constitution: Constitution?
@@ -57,21 +93,16 @@ struct Verification {
   // openings
   var openingsHold = false
 
-  init(bytes: [UInt8], expected: ExpectedBox) {
-    self.bytes = bytes
-    self.expected = expected
+  init(file: Result<JSON, CheckFailure>, size: Int, expected: ExpectedBox) {
+    self.file = file
+    self.size = size
+    base = LogVerification(expected: expected)
   }
 
   mutating func run(_ id: StepID) throws(CheckFailure) -> StepOutcome {
     switch id {
     case .format: try checkFormat()
-    case .checkpoint: try checkCheckpoint()
     case .entries: try checkEntries()
-    case .logSignature: try checkLogSignature()
-    case .boxKey: try checkBoxKey()
-    case .witnesses: try checkWitnesses()
-    case .inclusion: try checkInclusion()
-    case .genesis: try checkGenesis()
     case .constitution: try checkConstitution()
     case .succession: try checkSuccession()
     case .statement: try checkStatement()
@@ -85,34 +116,15 @@ struct Verification {
     case .openings: try checkOpenings()
     case .noObjection: try checkNoObjection()
     case .budgets: try checkBudgets()
-    case .identity:
-      .notProved("This version binds no identity to hardware: the box's key is proof of the key, not of the machine.")
-    case .evidence:
-      .notProved(
-        "There is no hardware evidence: an operator with full access to the machine could have read or changed its memory."
-      )
-    case .release: .notProved("Nothing here says which software the box ran.")
+    case .checkpoint, .logSignature, .boxKey, .witnesses, .inclusion, .genesis, .identity, .evidence, .release:
+      try base.run(id)
+    default: throw Self.incomplete(id)
     }
-  }
-
-  /// A value of an earlier step. A missing one is a fault of the table of needs, and is reported as a failure: a check
-  /// that cannot run must never look like one that held.
-  func need<Value>(_ value: Value?, _ id: StepID) throws(CheckFailure) -> Value {
-    guard let value else {
-      throw CheckFailure("\(id.rawValue).incomplete", expected: "the step to have run", actual: "nothing from it")
-    }
-    return value
   }
 }
 
 /// The entries of a receipt by the parts they play.
 struct LoggedStory {
-  struct Logged<Body: Sendable>: Sendable {
-    let index: UInt64
-    let at: Int64
-    let body: Body
-  }
-
   /// What opened the statement's epoch.
   enum EpochOpening {
     case genesis

@@ -8,7 +8,28 @@ public enum StepID: String, Sendable, Hashable, CaseIterable {
   case witnesses, inclusion, genesis, constitution, succession, statement, policy, proposer, approvals, decision
   case predecessors, execution, result, openings
   case noObjection = "no-objection"
-  case budgets, identity, evidence, release
+  case budgets
+  case run, tool, registration, asker, calls, grants, chain
+  case executionHash = "execution-hash"
+  case isolation, seed, standing, answers, linked, ending
+  case identity, evidence, release
+
+  /// The steps of the receipt of an action.
+  public static let ofActions: [StepID] = [
+    .format, .checkpoint, .entries, .logSignature, .boxKey, .witnesses, .inclusion, .genesis, .constitution,
+    .succession,
+    .statement, .policy, .proposer, .approvals, .decision, .predecessors, .execution, .result, .openings, .noObjection,
+    .budgets, .identity, .evidence, .release,
+  ]
+
+  /// The steps of the receipt of a run.
+  public static let ofRuns: [StepID] = [
+    .format, .checkpoint, .entries, .logSignature, .boxKey, .witnesses, .inclusion, .genesis, .run, .tool,
+    .registration,
+    .asker, .calls, .grants, .chain, .executionHash, .isolation, .seed, .standing, .answers, .linked, .ending,
+    .identity,
+    .evidence, .release,
+  ]
 
   /// What the step is about, in plain words.
   public var title: String {
@@ -34,6 +55,20 @@ public enum StepID: String, Sendable, Hashable, CaseIterable {
     case .openings: "Disclosed private values are the committed ones"
     case .noObjection: "Nobody stopped it in time"
     case .budgets: "Budgets and counts were kept"
+    case .run: "The entries are those of one run, in their order"
+    case .tool: "The tool is one that was registered"
+    case .registration: "The owners registered the tool properly"
+    case .asker: "Who asked for the run is known"
+    case .calls: "Every answer that the tool was given is here"
+    case .grants: "The tool was given only what its manifest grants"
+    case .chain: "The answers are those that were recorded, in this order"
+    case .executionHash: "The execution hash is the digest of this run"
+    case .isolation: "The tool was as isolated as its manifest demands"
+    case .seed: "Chance and time were set from outside"
+    case .standing: "The tool was in force and nothing stopped the box"
+    case .answers: "The recorded answers are what the world said"
+    case .linked: "What the calls changed and started"
+    case .ending: "The tool comes to this outcome"
     case .identity: "The box's identity is bound to its hardware"
     case .evidence: "Hardware evidence"
     case .release: "The software is a signed release"
@@ -54,6 +89,12 @@ public enum StepID: String, Sendable, Hashable, CaseIterable {
     case .proposer, .approvals, .result: [.policy]
     case .decision: [.approvals]
     case .execution, .noObjection, .budgets: [.decision]
+    case .run: [.genesis]
+    case .tool, .asker, .seed: [.run]
+    case .registration, .calls, .isolation, .standing: [.tool]
+    case .grants, .chain, .answers, .linked: [.calls]
+    case .executionHash: [.chain]
+    case .ending: [.executionHash]
     }
   }
 }
