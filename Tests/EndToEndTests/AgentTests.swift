@@ -103,7 +103,7 @@ struct AgentTests {
         let agent = try Self.agent(configuration)
         let proposal = try Self.openProposal(box)
         #expect(box.bank.booked.count == count)
-        try box.approve(proposal, by: "engineer", expecting: 3)
+        try box.approve(proposal, by: "engineer")
         try box.approve(proposal, by: "compliance")
         let said = try Self.said(agent)
 
