@@ -73,7 +73,10 @@ public struct ProposalSettlement: Sendable, Hashable {
     ]
     switch status {
     case "executed": return .success(.object(facts))
-    case "failed", "unknown": return .failure(HostCallError(status, "the action ended as \(status)", details: facts))
+    case "failed", "unknown":
+      let reason = result["reason"]?.string ?? result["status"]?.integer.map { "the peer answered \($0)" }
+      let text = "the action ended as \(status)" + (reason.map { ": \($0)" } ?? "")
+      return .failure(HostCallError(status, text, details: facts))
     default: return .failure(HostCallError("denied", "the proposal is \(status)", details: facts))
     }
   }

@@ -257,8 +257,25 @@ actor ExecutionScheduler {
       report("\(id): the openings could not be read: \(error)")
       return notDone("the private values could not be read")
     }
-    let order = ExecutionOrder(proposal: id, statement: statement, params: params, policy: policy)
+    let settings: CommunitySettings
+    do {
+      settings = try await self.settings(of: params["community"]?.string)
+    } catch let error as FieldError {
+      return notDone("the community's \(error)")
+    } catch {
+      return notDone("the community's settings could not be read")
+    }
+    let order = ExecutionOrder(
+      proposal: id, statement: statement, params: params, policy: policy, settings: settings)
     return isRepeat ? await executor.reconcile(order) : await executor.execute(order)
+  }
+
+  /// As they are now: where a community's calls go is decided by its owners, also for what was approved before.
+  private func settings(of community: String?) async throws -> CommunitySettings {
+    guard let community, let json = try await sequencer.inspect({ state, _ in state.settings(of: community) }) else {
+      return CommunitySettings()
+    }
+    return try CommunitySettings(json: .object(json))
   }
 
   private func finish(_ id: SHA256Digest, _ statement: Statement, _ outcome: ExecutionOutcome) async {
