@@ -28,7 +28,9 @@ enum RunCommands {
         run: watch),
       Command(
         "show", "show a run with its journal",
-        arguments: [run, .flag("no-journal", "without the host calls"), .json] + BoxConnection.arguments, run: show),
+        arguments: [
+          run, .flag("no-journal", "without the host calls"), .flag("full", "long payloads whole"), .json,
+        ] + BoxConnection.arguments, run: show),
       Command(
         "list", "list runs, newest first",
         arguments: [
@@ -90,7 +92,7 @@ enum RunCommands {
     }
     RunOutput.write(view)
     if !calls.isEmpty { Terminal.standard.write("\n") }
-    for call in calls { RunOutput.writeLine(call) }
+    for call in calls { RunOutput.writeLine(call, isFull: arguments.flag("full")) }
     return .ok
   }
 

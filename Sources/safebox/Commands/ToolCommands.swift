@@ -22,7 +22,7 @@ enum ToolCommands {
         "check", "check a tool before anybody is asked to approve it",
         discussion: """
           Reads tool.js and manifest.json: syntax, limits, and whether every grant speaks of all that its method is about. With \
-          --fixtures the tool is run as well, under its manifest, with those answers. Opens no connection.
+          --input or --fixtures the tool is run as well, under its manifest, with those answers. Opens no connection.
           """,
         arguments: [ToolDirectory.argument, input, fixtures, settings, .json], run: check),
       Command(
@@ -55,7 +55,7 @@ enum ToolCommands {
     let report = try await LocalTools.with { local -> FixtureRun.Report? in
       let problems = ToolInspection.problems(tool.manifest, source: tool.source, methods: local.methods)
       guard problems.isEmpty else { throw CommandError("the tool is not ready", hints: problems) }
-      guard arguments.value("fixtures") != nil else { return nil }
+      guard arguments.value("fixtures") != nil || arguments.value("input") != nil else { return nil }
       return try await tryOut(tool, arguments, local, isPermissive: false)
     }
     if arguments.wantsJSON {

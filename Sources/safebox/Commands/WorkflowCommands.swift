@@ -55,7 +55,9 @@ enum WorkflowCommands {
       }
     var text = "\(run["name"]?.string ?? "?")@\(run["version"]?.string ?? "?")  \(run["run"]?.string ?? "?")"
     if let failure = run["failure"] {
-      text += "  \(failure["kind"]?.string ?? "?"): \(failure["message"]?.string ?? "")"
+      // Without the stack, which `run show` has.
+      let message = failure["message"]?.string?.split(separator: "\n").first ?? ""
+      text += "  \(failure["kind"]?.string ?? "?"): \(message)"
     }
     let waits = (run["waiting"]?.array ?? []).filter { $0["child"] == nil }
     if !waits.isEmpty { text += "  waits: " + waits.map(RunOutput.wait).joined(separator: "; ") }

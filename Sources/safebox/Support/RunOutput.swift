@@ -54,15 +54,18 @@ enum RunOutput {
   }
 
   static func wait(_ wait: JSON) -> String {
-    let call = "call \(wait["call"]?.integer ?? 0) of \(wait["method"]?.string ?? "?")"
+    let call = "\(wait["method"]?.string ?? "?") (call \(wait["call"]?.integer ?? 0))"
     if let proposal = wait["proposal"]?.string { return "\(call) for the decision on \(proposal)" }
     if let child = wait["child"]?.string { return "\(call) for the task \(child)" }
     if let time = wait["until"]?.integer { return "\(call) until \(WallClock.text(time))" }
     return call
   }
 
+  /// Characters of a payload that the journal shows unless asked for all of it.
+  private static let payloadCharacters = 300
+
   /// One line of the journal.
-  static func writeLine(_ line: JSON) {
+  static func writeLine(_ line: JSON, isFull: Bool) {
     let style = Terminal.standard.outputStyle
     let isOK = line["ok"] == true
     let head = "\(line["index"]?.integer ?? 0)".padding(to: 4)
@@ -72,11 +75,13 @@ enum RunOutput {
           line["method"]?.string ?? "?") + "  " + (isOK ? style.green("ok") : style.red("refused or failed")) + "\n")
     var details = [("in", line["arguments"] ?? .null), (isOK ? "out" : "error", line["result"] ?? .null)]
     for name in ["proposal", "child", "usage", "secrets"] {
-      if let value = line[name] { details.append((name, value)) }
+      // That a call counted as one says nothing.
+      if let value = line[name], value != ["calls": 1] { details.append((name, value)) }
     }
     for (name, value) in details {
       let text = value.string ?? value.canonicalString()
-      let short = text.utf8.count <= 2000 ? text : String(text.prefix(2000)) + " (\(text.utf8.count) bytes)"
+      let isShort = isFull || text.utf8.count <= payloadCharacters
+      let short = isShort ? text : String(text.prefix(payloadCharacters)) + "... (\(text.utf8.count) bytes)"
       Terminal.standard.write(style.dim("    \(name.padding(to: 9))") + TerminalText.escaped(short) + "\n")
     }
   }
