@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sourced by scripts/demo and scripts/up: the box of examples/payments, the bank that it pays through, and the processes
-# of both. Expects `set -euo pipefail` and the variables `root` (of the checkout) and `place` (where everything is kept).
+# Sourced by scripts/demo and scripts/up: the box of examples/tools, the bank that it pays through, and the processes of
+# both. Expects `set -euo pipefail` and the variables `root` (of the checkout) and `place` (where everything is kept).
 
 people=(engineer compliance auditor)
 origin=example.com/payments
@@ -85,11 +85,11 @@ make_keys() {
   done
 }
 
-# make_box API ADMIN: the box over the constitution of the example, with this bank's address in it.
+# make_box API ADMIN: the box over the constitution of the examples, with this bank's address in it.
 make_box() {
   local signers=() person
   for person in "${people[@]}"; do signers+=(--signer "$place/devices/$person/$person.signer.json"); done
-  sed "s/127\.0\.0\.1:8499/$bank_address/g" "$root/examples/payments/constitution.json" >"$place/constitution.json"
+  sed "s/127\.0\.0\.1:8499/$bank_address/g" "$root/examples/tools/constitution.json" >"$place/constitution.json"
   safebox init --data "$place/data" --origin "$origin" --constitution "$place/constitution.json" "${signers[@]}" \
     --listen "$1" --admin "$2"
 }
