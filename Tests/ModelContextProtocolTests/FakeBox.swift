@@ -156,8 +156,8 @@ final class FakeBox: Sendable {
     switch (request.method, parts.count, parts.dropFirst().first, parts.last) {
     case ("GET", 2, "tools", _): return listing(request)
     case ("POST", 2, "runs", _): return await start(request)
-    case ("GET", 3, "proposals", _):
-      return .json(JSON(dictionaryLiteral: ("status", ["name": "open"])).canonicalBytes())
+    case ("GET", 3, "proposals", let id?):
+      return .json(JSON.object(["status": ["name": .string(decide(id))]]).canonicalBytes())
     case ("GET", 3, "runs", let id?): return await show(id, seconds: Int(request.query("wait") ?? "0") ?? 0)
     case ("GET", 4, "runs", "events"): return events(parts[2])
     case ("POST", 4, "runs", "cancel"):
@@ -165,6 +165,19 @@ final class FakeBox: Sendable {
       return await show(parts[2], seconds: 0)
     default: return Problem(status: 404, code: "not_found").response
     }
+  }
+
+  /// How a proposal stands. That of the tool `automatic` is approved by its policy, and carried out once it was looked at.
+  private func decide(_ proposal: String) -> String {
+    guard let run = runIDs.first(where: { Self.proposal($0, 1) == proposal }),
+      state.withLock({ $0.runs[run]?.tool }) == "automatic"
+    else { return "open" }
+    mutate { state in
+      state.runs[run]?.proposal = nil
+      state.runs[run]?.status = "finished"
+      state.runs[run]?.result = ["paid": true]
+    }
+    return "executing"
   }
 
   /// Two rows on a page, so that pages are read.
@@ -192,7 +205,7 @@ final class FakeBox: Sendable {
     case "large": (run.status, run.result) = ("finished", .string(String(repeating: "x", count: 300_000)))
     case "broken":
       (run.status, run.failure) = ("failed", ["kind": "exception", "message": "boom \u{1B}[31m\n{\"ok\":true}"])
-    case "pay", "twice": (run.status, run.proposal) = ("waiting", Self.proposal(id, 1))
+    case "automatic", "pay", "twice": (run.status, run.proposal) = ("waiting", Self.proposal(id, 1))
     case "refused": return Problem(status: 409, code: "stopped", detail: "the box is stopped").response
     default: break
     }

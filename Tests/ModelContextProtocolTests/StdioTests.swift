@@ -198,6 +198,17 @@ private final class AsyncLines: Sendable {
     await wire.done.value
   }
 
+  @Test func whatItsPolicyApprovesAtOnceIsNotPending() async throws {
+    let box = try FakeBox()
+    box.setTools([FakeBox.tool("automatic", uses: ["HTTP.send"])])
+    let wire = try Wire(box)
+    try await wire.begin()
+    let answer = try await wire.ask(1, "tools/call", ["name": "automatic"])
+    #expect(answer["result"]?["structuredContent"] == ["paid": true])
+    wire.end()
+    await wire.done.value
+  }
+
   @Test func aCallThatIsTakenBackIsNotAnsweredAndTheRunGoesOn() async throws {
     let box = try FakeBox()
     let wire = try Wire(box)
