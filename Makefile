@@ -36,9 +36,10 @@ up: ## start the box of the demo and keep it serving on loopback
 	@$(MAKE) --no-print-directory release
 	@scripts/up
 
-bench: ## measure beside the peers on this machine, see docs/benchmarks.md; QUICK=1 in under a minute
+bench: ## measure beside the peers on this machine, see docs/benchmarks.md; QUICK=1 takes one short round
 	@scripts/setup bench
 	swift build -c release --static-swift-stdlib --product Benchmarks
+	swift build -c release --static-swift-stdlib --product safebox-worker
 	@QUICK=$(QUICK) scripts/bench $(PARTS)
 
 fuzz: ## fuzz every parser for a bounded time; SECONDS_EACH=<n> sets it

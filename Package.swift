@@ -100,7 +100,8 @@ let package = Package(
       name: "Benchmarks",
       dependencies: [
         "CanonicalJSON", "Cryptography", "OpenClaims", "TransparencyLog", "Governance", "Receipts", "Storage",
-        "HTTPServer", "HTTPClient", "BoxService", "Audit", "CLinux",
+        "HTTPServer", "HTTPClient", "BoxService", "Audit", "CLinux", "HostCalls", "JavaScript", "Keychain", "Runs",
+        "Sandbox",
       ],
       swiftSettings: strict),
     .executableTarget(

@@ -5,7 +5,10 @@ import Glibc
 /// burdens another.
 ///
 ///     Benchmarks run <benchmark> --directory <empty directory> [--seconds <s>] [--writers <n>] [--count <n>]
+///         [--box <address> --token <token> --process <id>] [--model <address>] [--gateway <address>]
 ///     Benchmarks serve
+///     Benchmarks serve-model
+///     Benchmarks serve-box --directory <empty directory>
 ///     Benchmarks report <results.jsonl> <bench.json>
 ///
 /// `run` prints its measurements as lines of JSON.
@@ -19,6 +22,14 @@ enum BenchmarkCommand {
     var count = 100_000
     /// Where files may be made.
     var directory = "."
+    /// Address, client's token and process of a box that runs beside this.
+    var box = ""
+    var token = ""
+    var process = "self"
+    /// Address of the server that stands in for a model's vendor.
+    var model = ""
+    /// Address of another gateway to that server; empty for none.
+    var gateway = ""
   }
 
   static func main() async {
@@ -37,6 +48,8 @@ enum BenchmarkCommand {
         OutputLine.write(measurement.json.canonicalString())
       }
     case ("serve", nil): try await HelloServer.run()
+    case ("serve-model", nil): try await ModelServer.run()
+    case ("serve-box", .some): try await BoxServer.run(directory: try options(arguments.dropFirst()).directory)
     case ("report", let results?) where arguments.count == 3: try Report.run(results: results, output: arguments[2])
     default: throw BenchmarkFailure.usage("see the head of Sources/Benchmarks/BenchmarkCommand.swift")
     }
@@ -54,6 +67,14 @@ enum BenchmarkCommand {
     case "decision": try DecisionBenchmark.run(options)
     case "audit": try await AuditBenchmark.run(options)
     case "parse": [try ParseBenchmark.run(options)]
+    case "tool": try await ToolRunBenchmark.run(options)
+    case "calls": try await HostCallBenchmark.run(options)
+    case "tool-memory": try await ToolMemoryBenchmark.run(options)
+    case "replay": try await ReplayBenchmark.run(options)
+    case "policy-code": try PolicyCodeBenchmark.run(options)
+    case "box-run": try await BoxRunBenchmark.run(options)
+    case "parked": try await ParkedMemoryBenchmark.run(options)
+    case "gateway": try await GatewayBenchmark.run(options)
     default: throw BenchmarkFailure.usage("there is no benchmark \(name)")
     }
   }
@@ -68,6 +89,11 @@ enum BenchmarkCommand {
       case "--writers": options.writers = try number(name, value, Int(value))
       case "--count": options.count = try number(name, value, Int(value))
       case "--directory": options.directory = value
+      case "--box": options.box = value
+      case "--token": options.token = value
+      case "--process": options.process = value
+      case "--model": options.model = value
+      case "--gateway": options.gateway = value
       default: throw BenchmarkFailure.usage("there is no option \(name)")
       }
     }

@@ -5,6 +5,14 @@ struct Latencies: Sendable {
   /// Adds one duration in nanoseconds.
   mutating func add(_ nanoseconds: UInt64) { samples.append(nanoseconds) }
 
+  var count: Int { samples.count }
+
+  /// The shortest, in microseconds; 0 where there is none.
+  var least: Double { samples.min().map { Double($0) / 1000 } ?? 0 }
+
+  /// All of them together, in seconds.
+  var total: Double { samples.reduce(0) { $0 + Double($1) } / 1e9 }
+
   /// Adds all of another collection.
   mutating func add(_ other: Latencies) { samples.append(contentsOf: other.samples) }
 

@@ -13,6 +13,7 @@ struct Measurement {
   /// Processor time that the subject used meanwhile, in seconds; nil where it was not measured.
   var processorSeconds: Double?
   /// Microseconds; nil where single operations were not timed.
+  var least: Double?
   var p50: Double?
   var p99: Double?
   /// Further numbers under their own names.
@@ -29,7 +30,8 @@ struct Measurement {
     self.per = per
     self.seconds = seconds
     self.processorSeconds = processorSeconds
-    if let percentiles = latencies?.microseconds(percentiles: 50, 99) {
+    if let latencies, case let percentiles = latencies.microseconds(percentiles: 50, 99) {
+      least = latencies.least
       p50 = percentiles[0]
       p99 = percentiles[1]
     }
@@ -45,6 +47,20 @@ struct Measurement {
     return Measurement(
       id: id, rate: operations / (per == .wall ? seconds : processor), per: per, seconds: seconds,
       processorSeconds: processor, latencies: latencies, details: details)
+  }
+
+  /// Operations one after the other, each timed; the time between them does not count.
+  static func latency(_ id: String, _ latencies: Latencies, details: JSONObject = [:]) -> Measurement {
+    Measurement(
+      id: id, rate: latencies.total > 0 ? Double(latencies.count) / latencies.total : 0, seconds: latencies.total,
+      latencies: latencies, details: details)
+  }
+
+  /// KiB that each of `count` takes: what both grew by, or what both have.
+  static func size(_ id: String, kib: Double, each count: Int, details: JSONObject = [:]) -> Measurement {
+    var details = details
+    details["count"] = .integer(Int64(count))
+    return Measurement(id: id, rate: kib / Double(count), seconds: 0, details: details)
   }
 
   /// The same operations by the processor time that they took, under another name.
@@ -66,6 +82,7 @@ struct Measurement {
     rate = try Self.number(reader.json("rate"), "rate")
     seconds = try reader.optionalJSON("seconds").map { try Self.number($0, "seconds") } ?? 0
     processorSeconds = try reader.optionalJSON("processor_seconds").map { try Self.number($0, "processor_seconds") }
+    least = try reader.optionalJSON("min_us").map { try Self.number($0, "min_us") }
     p50 = try reader.optionalJSON("p50_us").map { try Self.number($0, "p50_us") }
     p99 = try reader.optionalJSON("p99_us").map { try Self.number($0, "p99_us") }
     details = reader.optionalJSON("details")?.object ?? [:]
@@ -77,6 +94,7 @@ struct Measurement {
       "id": .string(id), "rate": JSON(rounding: rate), "per": .string(per.rawValue), "seconds": JSON(rounding: seconds),
     ]
     object["processor_seconds"] = processorSeconds.map(JSON.init(rounding:))
+    object["min_us"] = least.map(JSON.init(rounding:))
     object["p50_us"] = p50.map(JSON.init(rounding:))
     object["p99_us"] = p99.map(JSON.init(rounding:))
     if !details.isEmpty { object["details"] = .object(details) }

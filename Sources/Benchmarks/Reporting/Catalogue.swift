@@ -4,14 +4,25 @@ struct Group {
   /// What is counted, for example `entries`.
   var unit: String
   var rows: [Row]
+  /// What makes one row better than another.
+  var kind: Kind
   var goal: Goal?
   /// Figures of peers that were measured elsewhere, said as such.
   var quoted: String?
 
+  enum Kind: Sendable {
+    /// More operations for each second.
+    case rate
+    /// A lower median.
+    case latency
+    /// Fewer KiB.
+    case size
+  }
+
   struct Row {
     /// As the measurements call it: `<what>/<subject>`.
     var id: String
-    var isPeer: Bool { !id.hasSuffix("/safebox") }
+    var isPeer: Bool { !id.contains("/safebox") }
     var label: String
   }
 
@@ -23,11 +34,17 @@ struct Group {
     /// Greatest percentiles in microseconds.
     var p50: Double?
     var p99: Double?
+    /// Greatest size in KiB.
+    var size: Double?
     /// Least ratio to the first peer.
     var ratio: Double?
   }
 
-  init(_ title: String, unit: String, goal: Goal? = nil, quoted: String? = nil, _ rows: (String, String)...) {
+  init(
+    _ title: String, unit: String, kind: Kind = .rate, goal: Goal? = nil, quoted: String? = nil,
+    _ rows: (String, String)...
+  ) {
+    self.kind = kind
     self.title = title
     self.unit = unit
     self.goal = goal
@@ -38,7 +55,10 @@ struct Group {
 
 /// All groups, in the order of the report.
 enum Catalogue {
-  static let groups: [Group] = [
+  static let groups = log + tools
+
+  /// What stands on the log.
+  private static let log: [Group] = [
     Group(
       "durable signed append with receipt, 1 writer", unit: "entries",
       goal: .init(text: "6,000/s, p99 < 1 ms", rate: 6000, p99: 1000), quoted: "Tessera POSIX 464/s",

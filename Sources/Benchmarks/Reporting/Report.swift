@@ -32,11 +32,14 @@ enum Report {
     }
     OutputLine.write(title)
     for (row, summary) in rows {
-      let unit = "\(group.unit)/\(summary.per == .wall ? "s" : "cpu s")"
-      var line = "  " + pad(row.label, 30) + pad(grouped(summary.rate), 11, right: true) + " " + pad(unit, 17)
+      let unit = group.kind == .size ? group.unit : "\(group.unit)/\(summary.per == .wall ? "s" : "cpu s")"
+      var line = "  " + pad(row.label, 34) + pad(grouped(summary.rate), 11, right: true) + " " + pad(unit, 17)
+      if group.kind == .latency { line += summary.least.map { pad("min \(milliseconds($0))", 15) } ?? pad("", 15) }
       line += summary.p50.map { pad("p50 \(milliseconds($0))", 15) } ?? pad("", 15)
       line += summary.p99.map { pad("p99 \(milliseconds($0))", 15) } ?? pad("", 15)
-      if row.isPeer, summary.rate > 0 { line += "ours is \(hundredths(ours.rate / summary.rate))x" }
+      if row.isPeer, let ratio = ours.ratio(to: summary, group.kind) {
+        line += "ours is \(hundredths(ratio))x\(group.kind == .rate ? "" : " better")"
+      }
       OutputLine.write(trimmed(line))
     }
     if let series = ours.details["series"]?.array, let before = ours.details["before_kib"]?.integer {
@@ -55,8 +58,9 @@ enum Report {
       object["goal"] = .string(goal.text)
       object["met"] = .bool(ours.meets(goal, peer: peer(rows)))
     }
-    let ratios = rows.filter { $0.row.isPeer && $0.summary.rate > 0 }
-      .map { ($0.summary.id, JSON(rounding: ours.rate / $0.summary.rate)) }
+    let ratios = rows.filter(\.row.isPeer).compactMap { row in
+      ours.ratio(to: row.summary, group.kind).map { (row.summary.id, JSON(rounding: $0)) }
+    }
     if !ratios.isEmpty { object["ratios"] = .object(JSONObject(ratios)) }
     object["quoted"] = group.quoted.map(JSON.string)
     return .object(object)
