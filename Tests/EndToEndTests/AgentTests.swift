@@ -42,6 +42,10 @@ struct AgentTests {
     try box.wait(for: "executed", of: proposal)
   }
 
+  private static func grant(_ box: TestBox) -> JSON {
+    ["method": "HTTP.send", "hosts": [.string(box.bank.address)], "paths": ["/payments"], "methods": ["POST"]]
+  }
+
   /// The client, started with these steps.
   private static func agent(_ configuration: JSONObject) throws -> SpawnedProcess {
     try SpawnedProcess(
@@ -72,10 +76,7 @@ struct AgentTests {
       let box = try Self.box()
       try Self.register("adder", "1.9.0", "export default async () => 0", box)
       try Self.register("adder", "1.10.0", Self.adder, box)
-      let grant: JSON = [
-        "method": "HTTP.send", "hosts": [.string(box.bank.address)], "paths": ["/payments"], "methods": ["POST"],
-      ]
-      try Self.register("payer", "1.0.0", Self.payer, uses: [grant], box)
+      try Self.register("payer", "1.0.0", Self.payer, uses: [Self.grant(box)], box)
 
       let token = try box.token("read", "run")
       let environment = ["SAFEBOX_BOX": "http://\(box.address)", "SAFEBOX_TOKEN": token]
@@ -145,6 +146,29 @@ struct AgentTests {
       #expect(try stream.head().status == 421)
       server.signal(SIGTERM)
       #expect(try server.wait().status == 0)
+    }
+  }
+
+  @Test func aRunThatNobodyDecidesIsCancelled() async throws {
+    try await story {
+      let box = try Self.box()
+      try Self.register("payer", "1.0.0", Self.payer, uses: [Self.grant(box)], box)
+      let agent = try Self.agent([
+        "mode": "2026-07-28", "command": [.string(Safebox.path), "mcp", "--community", "acme", "--wait", "1"],
+        "environment": [
+          "SAFEBOX_BOX": .string("http://\(box.address)"), "SAFEBOX_TOKEN": .string(try box.token("read", "run")),
+        ],
+        "steps": [
+          ["call": "payer", "arguments": ["url": .string("http://\(box.bank.address)/payments"), "amount": 7]],
+          ["call": "safebox_run_result", "run": true], ["call": "safebox_run_cancel", "run": true],
+        ],
+      ])
+      let results = try Self.said(agent).compactMap { $0["structuredContent"] }
+      #expect(results.map { $0["status"] } == ["pending", "pending", "cancelled"])
+      #expect(Set(results.map { $0["run"] }).count == 1)
+      let proposal = try #require(results.first?["proposals"]?.array?.first?["digest"]?.string)
+      #expect(try box.proposal(proposal).at("status", "name") == "withdrawn")
+      #expect(box.bank.asked.isEmpty)
     }
   }
 

@@ -161,6 +161,8 @@ final class FakeBox: Sendable {
     case ("GET", 3, "runs", let id?): return await show(id, seconds: Int(request.query("wait") ?? "0") ?? 0)
     case ("GET", 4, "runs", "events"): return events(parts[2])
     case ("POST", 4, "runs", "cancel"):
+      // As the box: a route that takes no body refuses one.
+      guard request.body.declaredLength ?? 0 == 0 else { return Problem(status: 413).response }
       mutate { $0.runs[parts[2]]?.status = "cancelled" }
       return await show(parts[2], seconds: 0)
     default: return Problem(status: 404, code: "not_found").response

@@ -33,12 +33,12 @@ public struct BoxClient: Sendable {
     try await send("GET", path, body: nil, key: nil, deadline: deadline)
   }
 
-  /// Posts; what may have been sent and got no answer is sent once more under the same key, which makes it the same request.
-  func post(_ path: String, _ body: JSON, key: String? = nil) async throws(BoxFailure) -> JSON {
+  /// Posts, without a body where there is none to take; what may have been sent and got no answer is sent once more under the same key, which makes it the same request.
+  func post(_ path: String, _ body: JSON? = nil, key: String) async throws(BoxFailure) -> JSON {
     do throws(BoxFailure) {
       return try await send("POST", path, body: body, key: key, deadline: .seconds(30))
     } catch {
-      guard case .unreachable = error, key != nil, !Task.isCancelled else { throw error }
+      guard case .unreachable = error, !Task.isCancelled else { throw error }
       return try await send("POST", path, body: body, key: key, deadline: .seconds(30))
     }
   }

@@ -102,7 +102,7 @@ struct ToolCall: Sendable {
     if params.name == GenericTool.cancel.name {
       guard !view.isOver else { return CallResult.of(view, urls: urls) }
       do throws(BoxFailure) {
-        _ = try await box.post("/v1/runs/\(run)/cancel", [:], key: Hex.encode(SecureRandom.bytes(32)))
+        _ = try await box.post("/v1/runs/\(run)/cancel", key: Hex.encode(SecureRandom.bytes(32)))
       } catch {
         throw .box(error)
       }
@@ -156,7 +156,7 @@ struct ToolCall: Sendable {
       let box = box
       // In a task of its own: this one has been cancelled.
       await Task {
-        _ = try? await box.post("/v1/runs/\(view.run)/cancel", [:], key: Hex.encode(SecureRandom.bytes(32)))
+        _ = try? await box.post("/v1/runs/\(view.run)/cancel", key: Hex.encode(SecureRandom.bytes(32)))
       }.value
     }
     do throws(BoxFailure) { return try result.get() } catch { throw .box(error) }
