@@ -106,6 +106,10 @@ struct ProposalRequest: Sendable {
       // What cannot be opened can never be executed, so it is refused before anybody is asked to approve it.
       let params = try action.opened(with: table)
       try executors[action.type]?.validate(params: .object(params))
+      // The fold keeps settings unread; settings that cannot be read would only show when a call fails.
+      if action.type == ActionType.setCommunity, let settings = params["settings"] {
+        _ = try CommunitySettings(json: settings, path: "action.params.settings")
+      }
     } catch let error as CommitmentError {
       throw FieldError(field: "openings", expected: "an opening for every commitment", actual: "\(error)")
     }

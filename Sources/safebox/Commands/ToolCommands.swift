@@ -187,7 +187,9 @@ enum ToolCommands {
       guard SHA256.hash(source) == manifest.source else {
         throw CommandError("the box sent another source than the manifest names", exitCode: .verificationFailed)
       }
-      Terminal.standard.write(TerminalText.escapedLines(String(decoding: source, as: UTF8.self)))
+      // Byte for byte into a file or a pipe; on a terminal nothing that could play tricks with it.
+      let text = String(decoding: source, as: UTF8.self)
+      Terminal.standard.write(Terminal.standard.outputIsTTY ? TerminalText.escapedLines(text) : text)
       return .ok
     }
     if arguments.wantsJSON {
