@@ -4,8 +4,8 @@ import Glibc
 import TestSupport
 import Testing
 
-/// A box of its own for one test: the example of examples/payments with a bank of the test's, made and driven through the
-/// command line alone.
+/// A box of its own for one test: an example, that of examples/payments unless another is named, with a bank of the test's,
+/// made and driven through the command line alone.
 final class TestBox {
   static let origin = "example.com/payments"
   static let people = ["engineer", "compliance", "auditor"]
@@ -25,15 +25,17 @@ final class TestBox {
 
   /// Makes keys and box.
   ///
-  /// - Parameter edit: changes the constitution of the example before the box is made.
+  /// - Parameters:
+  ///   - example: whose constitution it gets, a directory of `examples`.
+  ///   - edit: changes the constitution of the example before the box is made.
   init(
-    witnessPolicy: String? = nil, listen: String = "127.0.0.1:0", starts: Bool = true,
+    example: String = "payments", witnessPolicy: String? = nil, listen: String = "127.0.0.1:0", starts: Bool = true,
     edit: (inout JSONObject) throws -> Void = { _ in }
   ) throws {
     directory = try TemporaryDirectory()
     bank = try Bank()
     let example = try String(
-      contentsOfFile: Vectors.packageRoot + "/examples/payments/constitution.json", encoding: .utf8)
+      contentsOfFile: Vectors.packageRoot + "/examples/\(example)/constitution.json", encoding: .utf8)
     var constitution = try #require(
       try JSON(
         parsing: Array(example.replacingOccurrences(of: "127.0.0.1:8499", with: bank.address).utf8),
