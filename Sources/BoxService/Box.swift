@@ -317,6 +317,7 @@ public final class Box: Sendable {
       return runs
     }
     endpoints += ToolRoutes(runs: runs).endpoints + RunRoutes(runs: runs).endpoints
+    endpoints += RunReceiptRoutes(runs: runs, witnesses: witnesses).endpoints
     endpoints += ReceiptRoutes(core: core, witnesses: witnesses).endpoints + SecretRoutes(core: core).endpoints
     return endpoints
   }

@@ -81,18 +81,24 @@ public struct RecordedRun: Sendable, Hashable {
   public var startedAt: Int64
   public var calls: [(called: RunCalled, at: Int64)]
   public var finished: RunFinished
+  /// That of the last session, which computed everything from the beginning.
+  public var engine: String
 
+  /// - Parameter engine: of the last `run.resumed`; nil where the run was never taken up again.
   public init(
-    started: RunStarted, startedAt: Int64, calls: [(called: RunCalled, at: Int64)], finished: RunFinished
+    started: RunStarted, startedAt: Int64, calls: [(called: RunCalled, at: Int64)], finished: RunFinished,
+    engine: String? = nil
   ) {
     self.started = started
     self.startedAt = startedAt
     self.calls = calls
     self.finished = finished
+    self.engine = engine ?? started.engine
   }
 
   public static func == (left: RecordedRun, right: RecordedRun) -> Bool {
     left.started == right.started && left.startedAt == right.startedAt && left.finished == right.finished
+      && left.engine == right.engine
       && left.calls.elementsEqual(right.calls) { $0.called == $1.called && $0.at == $1.at }
   }
 
@@ -115,6 +121,10 @@ public enum Replay {
         throw RunDivergence(index: index, expected: "\(what) \(expected)", actual: "\(actual)")
       }
     }
+    // Another engine may do everything the same and still is another engine: the hash names it.
+    guard recorded.engine == Machine.engine else {
+      throw RunDivergence(index: 0, expected: "the engine \(recorded.engine)", actual: Machine.engine)
+    }
     try hold(0, "the manifest", recorded.started.tool, bundle.manifest.digest)
     try hold(0, "the source", bundle.manifest.source, SHA256.hash(bundle.source))
     try hold(0, "the input", recorded.started.input, bundle.salt.digest(of: bundle.input))
@@ -134,6 +144,12 @@ public enum Replay {
       journal.append(
         JournalLine(called: line.called, at: line.at, arguments: words.arguments, result: words.result))
     }
+    let (what, ending) =
+      switch recorded.finished.outcome {
+      case .result(let digest): ("the result at the end", digest)
+      case .failure(_, let digest): ("the text of the failure", digest)
+      }
+    try hold(count, what, ending, bundle.salt.digest(of: bundle.ending))
     let identity = RunIdentity(
       started: recorded.started, startedAt: recorded.startedAt, manifest: bundle.manifest, source: bundle.source,
       beginning: RunPayloads.Beginning(salt: bundle.salt, input: bundle.input))

@@ -29,28 +29,71 @@ async function reading(code, read) {
   }
 }
 
-/** Reads the file of a receipt. Throws Failure `format.*`. */
-async function parseReceipt(bytes) {
+/** Reads the file of a receipt of either kind. Throws Failure `format.size` or `format.json`. */
+async function parseFile(bytes) {
   if (bytes.length > receiptLimits.maxBytes) throw new Failure("format.size", `at most ${receiptLimits.maxBytes} bytes`, `${bytes.length}`);
-  const json = await reading("format.json", () => parseJSON(bytes, receiptLimits));
-  const format = json instanceof Map ? json.get("format") : undefined;
+  return reading("format.json", () => parseJSON(bytes, receiptLimits));
+}
+
+const formatOf = (json) => (json instanceof Map ? json.get("format") : undefined);
+
+/** Reads the receipt of an action. Throws Failure `format.*`. */
+async function parseReceipt(json) {
+  const format = formatOf(json);
   if (format !== "safebox-receipt/v1") throw new Failure("format.version", "safebox-receipt/v1", kindOf(format ?? null));
   const receipt = await reading("format.field", () => readReceipt(json));
-  const indices = receipt.entries.map((entry) => entry.index);
+  const { genesis, epoch, opened, approvals, started, finished } = receipt.roles;
+  checkRoles(receipt.entries, [genesis, epoch, opened, ...approvals, started, finished]);
+  checkReserved(json);
+  return receipt;
+}
+
+/** Entries ascend, each has a role, and each role an entry. */
+function checkRoles(entries, used) {
+  const indices = entries.map((entry) => entry.index);
   for (let i = 1; i < indices.length; i++) {
     if (indices[i] <= indices[i - 1]) throw new Failure("format.entry-order", `an index above ${indices[i - 1]}`, `${indices[i]}`);
   }
-  const used = [receipt.roles.genesis, receipt.roles.epoch, receipt.roles.opened, ...receipt.roles.approvals, receipt.roles.started, receipt.roles.finished];
+  const known = new Set(indices);
   for (const index of used) {
-    if (!indices.includes(index)) throw new Failure("format.role", "a role that names an entry of the receipt", `${index}`);
+    if (!known.has(index)) throw new Failure("format.role", "a role that names an entry of the receipt", `${index}`);
   }
+  const named = new Set(used);
   for (const index of indices) {
-    if (!used.includes(index)) throw new Failure("format.entry-without-role", "entries that a role names", `${index}`);
+    if (!named.has(index)) throw new Failure("format.entry-without-role", "entries that a role names", `${index}`);
   }
-  for (const name of ["identity", "evidence", "release"]) {
+}
+
+const reservedMembers = ["identity", "evidence", "release"];
+
+/** This version cannot check them, and must not seem to have done so. */
+function checkReserved(json) {
+  for (const name of reservedMembers) {
     if (json.get(name) !== null) throw new Failure("format.reserved", `${name}: null`, kindOf(json.get(name)));
   }
-  return receipt;
+}
+
+/** The entries of a receipt, each with its inclusion path. */
+function readItems(reader, maxCount) {
+  return reader.array("entries", maxCount, 1).map((element, i) => {
+    const item = new FieldReader(element, `entries.${i}`);
+    const entry = { index: item.integer("index"), text: item.string("entry", entryLimits.maxBytes) };
+    entry.proof = item.array("proof", 63).map((text) => {
+      const hash = typeof text === "string" ? decodeBase64(text) : null;
+      if (hash === null || hash.length !== 32) throw new FieldError(`entries.${i}.proof`, "base64 of 32 bytes", kindOf(text));
+      return hash;
+    });
+    item.finish();
+    return entry;
+  });
+}
+
+/** Indices of entries in a role that several play. */
+function readIndices(reader, name, maxCount) {
+  return reader.array(name, maxCount).map((index) => {
+    if (!Number.isSafeInteger(index) || index < 0) throw new FieldError(reader.at(name), "indices", kindOf(index));
+    return index;
+  });
 }
 
 function readReceipt(json) {
@@ -62,24 +105,11 @@ function readReceipt(json) {
     constitution: reader.map("constitution"),
     openings: new Map(),
   };
-  receipt.entries = reader.array("entries", receiptMaxEntries, 1).map((element, i) => {
-    const item = new FieldReader(element, `entries.${i}`);
-    const entry = { index: item.integer("index"), text: item.string("entry", entryLimits.maxBytes) };
-    entry.proof = item.array("proof", 63).map((text) => {
-      const hash = typeof text === "string" ? decodeBase64(text) : null;
-      if (hash === null || hash.length !== 32) throw new FieldError(`entries.${i}.proof`, "base64 of 32 bytes", kindOf(text));
-      return hash;
-    });
-    item.finish();
-    return entry;
-  });
+  receipt.entries = readItems(reader, receiptMaxEntries);
   const roles = reader.reader("roles");
   receipt.roles = {};
   for (const name of ["genesis", "epoch", "opened", "started", "finished"]) receipt.roles[name] = roles.integer(name);
-  receipt.roles.approvals = roles.array("approvals", receiptMaxEntries).map((index) => {
-    if (!Number.isSafeInteger(index) || index < 0) throw new FieldError("roles.approvals", "indices", kindOf(index));
-    return index;
-  });
+  receipt.roles.approvals = readIndices(roles, "approvals", receiptMaxEntries);
   roles.finish();
   const openings = reader.map("openings");
   if (openings.size > receiptMaxOpenings) throw new FieldError("openings", `at most ${receiptMaxOpenings} members`, `${openings.size}`);
@@ -89,7 +119,7 @@ function readReceipt(json) {
     receipt.openings.set(digest, { salt: item.digest("salt"), value: item.value("value") });
     item.finish();
   }
-  for (const name of ["identity", "evidence", "release"]) reader.value(name);
+  for (const name of reservedMembers) reader.value(name);
   reader.finish();
   return receipt;
 }

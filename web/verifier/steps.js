@@ -41,10 +41,18 @@ async function expectedBox(text) {
  */
 async function verifyReceipt(bytes, expected) {
   const c = { expected, bytes };
+  try {
+    c.json = await parseFile(bytes);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    c.unreadable = error;
+  }
+  const isRun = formatOf(c.json) === runFormat;
   const steps = [];
   const passed = new Set();
-  const checks = { ...readingChecks, ...logChecks, ...decisionChecks, ...absentChecks };
-  for (const [id, title] of stepTitles) {
+  const own = isRun ? { ...runReadingChecks, ...runChecks } : { ...readingChecks, ...decisionChecks };
+  const checks = { ...logChecks, ...absentChecks, ...own };
+  for (const [id, title] of isRun ? runStepTitles : stepTitles) {
     const { needs = [], run } = checks[id];
     const missing = needs.filter((need) => !passed.has(need));
     const step = { id, title, state: "passed", code: "", expected: "", actual: "", detail: "" };
@@ -64,16 +72,39 @@ async function verifyReceipt(bytes, expected) {
     steps.push(step);
   }
   const verdict = steps.some((step) => step.state === "failed") ? "rejected" : "accepted";
-  return { verdict, steps, facts: c, explanation: explain(c, passed) };
+  return { verdict, steps, facts: c, explanation: isRun ? explainRun(c, passed) : explain(c, passed) };
 }
 
 const notProved = (detail) => ({ state: "not-proved", detail });
 const notApplicable = (detail) => ({ state: "not-applicable", detail });
 
+/** Reads every entry of a receipt: c.entries, by index. */
+async function readEntries(c) {
+  c.entries = new Map();
+  let last = 0;
+  for (const { index, text } of c.receipt.entries) {
+    const entry = await parseEntry(text);
+    if (entry.at < last) throw new Failure("entries.time", `a time not before ${last}`, `${entry.at}`);
+    last = entry.at;
+    entry.index = index;
+    c.entries.set(index, entry);
+  }
+}
+
+/** The entry that plays a part, with its body read. */
+async function entryPart(c, role, index, kind) {
+  const entry = c.entries.get(index);
+  if (entry.kind !== kind) throw new Failure("entries.role-kind", `${role}: ${kind}`, entry.kind);
+  const read = bodyReaders[kind] ?? runBodyReaders[kind];
+  const body = await reading("entries.body", () => read(new FieldReader(entry.body, "")));
+  return { index, at: entry.at, body };
+}
+
 const readingChecks = {
   format: {
     async run(c) {
-      c.receipt = await parseReceipt(c.bytes);
+      if (c.unreadable !== undefined) throw c.unreadable;
+      c.receipt = await parseReceipt(c.json);
       return `${c.receipt.entries.length} entries, ${c.bytes.length} bytes.`;
     },
   },
@@ -88,22 +119,9 @@ const readingChecks = {
   entries: {
     needs: ["format"],
     async run(c) {
-      c.entries = new Map();
-      let last = 0;
-      for (const { index, text } of c.receipt.entries) {
-        const entry = await parseEntry(text);
-        if (entry.at < last) throw new Failure("entries.time", `a time not before ${last}`, `${entry.at}`);
-        last = entry.at;
-        entry.index = index;
-        c.entries.set(index, entry);
-      }
+      await readEntries(c);
       const roles = c.receipt.roles;
-      const part = async (role, index, kind) => {
-        const entry = c.entries.get(index);
-        if (entry.kind !== kind) throw new Failure("entries.role-kind", `${role}: ${kind}`, entry.kind);
-        const body = await reading("entries.body", () => bodyReaders[kind](new FieldReader(entry.body, "")));
-        return { index, at: entry.at, body };
-      };
+      const part = (role, index, kind) => entryPart(c, role, index, kind);
       c.genesis = await part("genesis", roles.genesis, "box.created");
       c.isFirstEpoch = c.entries.get(roles.epoch).kind === "box.created";
       c.epochEntry = c.isFirstEpoch ? c.genesis : await part("epoch", roles.epoch, "execution.finished");

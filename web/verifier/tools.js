@@ -86,6 +86,20 @@ function checkManifest(json, path) {
   reader.finish();
 }
 
+const toolDefaultLimits = { fuel: 10000, memory: 64 << 20, stack: 1 << 20, calls: 1000, seconds: 10 };
+
+/** A checked manifest with every default written out: what its digest is of. */
+function fullManifest(json) {
+  const isolation = json.get("isolation") ?? new Map();
+  const given = { description: "", uses: [], secrets: [], rates: [], budgets: [] };
+  return new Map([
+    ...Object.entries(given),
+    ...json,
+    ["limits", new Map([...Object.entries(toolDefaultLimits), ...(json.get("limits") ?? [])])],
+    ["isolation", object({ backend: isolation.get("backend") ?? "jail", full: isolation.get("full") ?? false })],
+  ]);
+}
+
 /** A method and, for each dimension of its calls, the patterns that are allowed. */
 function checkGrant(json, path) {
   const reader = new FieldReader(json, path);

@@ -145,5 +145,9 @@ enum APISchemas {
       "constitution": anyObject, "openings": anyObject, "identity": ["type": "null"], "evidence": ["type": "null"],
       "release": ["type": "null"],
     ]),
+    "RunReceipt": object([
+      "format": text, "checkpoint": text, "es256": text, "entries": list(of: anyObject), "roles": anyObject,
+      "identity": ["type": "null"], "evidence": ["type": "null"], "release": ["type": "null"],
+    ]),
   ]
 }

@@ -89,16 +89,21 @@ struct ReceiptRoutes: Sendable {
     }
   }
 
-  /// The newest cosigned checkpoint that covers the finish; without witnesses the first that the box signed over it, so
-  /// that a receipt asked for twice is the same receipt.
   private func checkpoint(covering view: ProposalView) async throws -> SignedCheckpoint {
-    guard let finished = view.row.finished else { throw Self.noReceipt(view) }
-    if let cosigned = await witnesses?.newest, cosigned.checkpoint.size > finished { return cosigned }
-    let reader = try box.reader
-    guard let signed = try await box.blocking.run({ try reader.checkpoint(covering: finished) }) else {
-      throw Self.noReceipt(view)
-    }
+    guard let finished = view.row.finished,
+      let signed = try await Self.checkpoint(covering: finished, of: box, witnesses)
+    else { throw Self.noReceipt(view) }
     return signed
+  }
+
+  /// The newest cosigned checkpoint that covers the finish; without witnesses the first that the box signed over it, so
+  /// that a receipt asked for twice is the same receipt. `nil` where none does yet.
+  static func checkpoint(
+    covering finished: UInt64, of box: BoxCore, _ witnesses: WitnessKeeper?
+  ) async throws -> SignedCheckpoint? {
+    if let cosigned = await witnesses?.newest, cosigned.checkpoint.size > finished { return cosigned }
+    let reader = box.reader
+    return try await box.blocking.run { try reader.checkpoint(covering: finished) }
   }
 }
 

@@ -5,7 +5,7 @@ import Terminal
 
 /// `receipt get|verify|explain`.
 enum ReceiptCommands {
-  private static let pinned = Argument.option(
+  static let pinned = Argument.option(
     "box-key", value: "key", "the box's key, or its public.json: without it nothing says whose receipt this is",
     values: .file)
 
@@ -24,10 +24,10 @@ enum ReceiptCommands {
       Command(
         "verify", "verify a receipt offline",
         discussion: "Opens no connection and reads no clock. Exit code 0 when accepted, 5 when not.",
-        arguments: [.positional("file", "the receipt", values: .file), pinned, .json], run: verify),
+        arguments: [.positional("file", "the receipt, of an action or of a run", values: .file), pinned, .json], run: verify),
       Command(
         "explain", "tell in plain words what a receipt shows",
-        arguments: [.positional("file", "the receipt", values: .file), pinned], run: explain),
+        arguments: [.positional("file", "the receipt, of an action or of a run", values: .file), pinned], run: explain),
     ])
 
   private static func get(_ arguments: ParsedArguments) async throws -> ExitCode {

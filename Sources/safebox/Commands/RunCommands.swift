@@ -2,7 +2,7 @@ import CanonicalJSON
 import Governance
 import Terminal
 
-/// `run start|watch|show|list|resume|cancel`.
+/// `run start|watch|show|list|resume|cancel`; beside them ``RunReceiptCommands``.
 enum RunCommands {
   static let startArguments: [Argument] =
     [
@@ -43,7 +43,7 @@ enum RunCommands {
       Command(
         "cancel", "end a run and withdraw what it has proposed", arguments: [run, .json] + BoxConnection.arguments,
         run: { try await post("cancel", $0) }),
-    ])
+    ] + RunReceiptCommands.commands)
 
   static func start(_ arguments: ParsedArguments) async throws -> ExitCode {
     let connection = try BoxConnection(arguments)

@@ -82,5 +82,8 @@ actor LocalSessions: SessionSource {
     try await backend().open(program, seconds: seconds)
   }
 
+  /// What it runs in here.
+  var backendName: String { get async { await backend().name.rawValue } }
+
   func shutDown() async { await jail?.shutDown() }
 }
