@@ -16,22 +16,7 @@ enum ProposalCommands {
 
   private static func list(_ arguments: ParsedArguments) async throws -> ExitCode {
     let connection = try BoxConnection(arguments)
-    let limit = try arguments.integer("limit", in: 1...10000) ?? 20
-    var proposals: [JSON] = []
-    var cursor: String?
-    repeat {
-      var path = "/v1/proposals?limit=\(min(100, limit - proposals.count))"
-      if let status = arguments.value("status") {
-        guard status.utf8.allSatisfy({ (97...122).contains($0) }) else {
-          throw CommandError("--status is one lower-case word", exitCode: .usage)
-        }
-        path += "&status=\(status)"
-      }
-      if let cursor { path += "&cursor=\(cursor)" }
-      let page = try await connection.get(path)
-      proposals += page["proposals"]?.array ?? []
-      cursor = page["next"]?.string
-    } while cursor != nil && proposals.count < limit
+    let proposals = try await connection.list("proposals", arguments)
     if arguments.wantsJSON {
       Terminal.standard.write(JSON.array(proposals).canonicalString() + "\n")
       return .ok

@@ -98,22 +98,7 @@ enum RunCommands {
 
   private static func list(_ arguments: ParsedArguments) async throws -> ExitCode {
     let connection = try BoxConnection(arguments)
-    let limit = try arguments.integer("limit", in: 1...10_000) ?? 20
-    var runs: [JSON] = []
-    var cursor: String?
-    repeat {
-      var path = "/v1/runs?limit=\(min(100, limit - runs.count))"
-      if let status = arguments.value("status") {
-        guard status.utf8.allSatisfy({ (97...122).contains($0) }) else {
-          throw CommandError("--status is one lower-case word", exitCode: .usage)
-        }
-        path += "&status=\(status)"
-      }
-      if let cursor { path += "&cursor=\(cursor)" }
-      let page = try await connection.get(path)
-      runs += page["runs"]?.array ?? []
-      cursor = page["next"]?.string
-    } while cursor != nil && runs.count < limit
+    let runs = try await connection.list("runs", arguments)
     if arguments.wantsJSON {
       Terminal.standard.write(JSON.array(runs).canonicalString() + "\n")
       return .ok

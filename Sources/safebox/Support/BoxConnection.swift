@@ -136,6 +136,27 @@ struct BoxConnection: Sendable {
 
   func get(_ path: String) async throws -> JSON { try await send("GET", path).json() }
 
+  /// The newest elements of `/v1/NAME`, page by page, as `--limit` and `--status` ask.
+  func list(_ name: String, _ arguments: ParsedArguments) async throws -> [JSON] {
+    let limit = try arguments.integer("limit", in: 1...10_000) ?? 20
+    var elements: [JSON] = []
+    var cursor: String?
+    repeat {
+      var path = "/v1/\(name)?limit=\(min(100, limit - elements.count))"
+      if let status = arguments.value("status") {
+        guard status.utf8.allSatisfy({ (97...122).contains($0) }) else {
+          throw CommandError("--status is one lower-case word", exitCode: .usage)
+        }
+        path += "&status=\(status)"
+      }
+      if let cursor { path += "&cursor=\(cursor)" }
+      let page = try await get(path)
+      elements += page[name]?.array ?? []
+      cursor = page["next"]?.string
+    } while cursor != nil && elements.count < limit
+    return elements
+  }
+
   private static func failure(_ answer: Answer) -> CommandError {
     guard let problem = try? answer.json(), let code = problem["code"]?.string else {
       return CommandError("the box answered \(answer.status)")
