@@ -265,8 +265,9 @@ public final class Box: Sendable {
       return servers
     }
     for server in servers { await server.shutdown(deadline: .seconds(10)) }
-    settlements.close()
+    // The runs first: one that waits must not take the end of the waiting for an answer.
     await runs?.service.stop()
+    settlements.close()
     await sandbox.shutDown()
     await core?.scheduler.drain(within: .seconds(10))
     await core?.sequencer.close()

@@ -2,6 +2,7 @@ import CanonicalJSON
 import Cryptography
 import Governance
 import HostCalls
+import Storage
 
 /// One host call, from its arguments to its answer. Whatever it does may be done again after a crash: a look changes
 /// nothing, and a proposal, a task and a timer are found again under the name of run and call.
@@ -15,21 +16,34 @@ struct CallWork: Sendable {
   let services: RunServices
   let events: RunEvents
 
+  /// The answer, or nil where there is none: the run is cancelled or the box stops, and the tool is told nothing. (After
+  /// the next start the call is made again.)
+  ///
   /// - Parameter waits: told when the call begins, and when it ends, to wait for what may take days.
-  func perform(_ waits: @Sendable (CallWait?) async -> Void) async -> CallAnswer {
+  func perform(_ waits: @Sendable (CallWait?) async -> Void) async -> CallAnswer? {
     do {
       switch method {
       case WorkflowMethods.sleep.name: return try await sleep(waits)
       case WorkflowMethods.run.name: return try await task(waits)
       default: return try await hostCall(waits)
       }
+    } catch is CancellationError {
+      return nil
+    } catch RunService.Failure.stopping {
+      return nil
+    } catch is SubmissionError {
+      // The log takes nothing more, so that no answer could be recorded.
+      return nil
+    } catch let failure as RunService.Failure {
+      return CallAnswer(.failure(HostCallError(failure)))
+    } catch let fault as Fault {
+      return CallAnswer(.failure(HostCallError("denied", "\(fault)", details: ["fault": .string(fault.code)])))
     } catch let error as HostCallError {
       return CallAnswer(.failure(error))
     } catch let error as FieldError {
       return CallAnswer(.failure(HostCallError(error)))
-    } catch is CancellationError {
-      return CallAnswer(.failure(HostCallError("cancelled", "the run was cancelled")))
     } catch {
+      guard !Task.isCancelled else { return nil }
       services.report("run \(identity.id), call \(call) of \(method): \(error)")
       return CallAnswer(.failure(HostCallError("failed", "the box could not carry out the call")))
     }
@@ -118,38 +132,45 @@ struct CallWork: Sendable {
       ])
     let deadline = arguments.timeout.map { calledAt + $0 }
     var notBefore = calledAt
-    var last: (child: RunID, kind: String, message: String)?
-    for attempt in 0...arguments.retries {
+    var last: (child: RunID, kind: String, message: String, attempts: Int64)?
+    attempts: for attempt in 0...arguments.retries {
       notBefore += arguments.delay(before: attempt)
-      try await pause(until: min(notBefore, deadline ?? .max), waits)
-      if let deadline, services.host.now >= deadline { break }
-      let child = try await services.tasks.start(
-        child: RunRequest(
-          id: try Self.child(of: identity.id, call: call, attempt: attempt), tool: try await tool(arguments.tool),
-          input: arguments.input, community: identity.started.community, client: .run(identity.id),
-          parent: RunStarted.Task(run: identity.id, number: Int64(call))))
-      await waits(CallWait(call: call, method: method, reason: .run(child)))
-      guard let ending = try await ending(of: child, deadline: deadline) else {
-        await services.tasks.cancel(child)
+      let id = try Self.child(of: identity.id, call: call, attempt: attempt)
+      // What an earlier process started, and may have seen to its end, is taken up and not started again.
+      if try await !services.host.isKnown(run: id) {
+        try await pause(until: min(notBefore, deadline ?? .max), waits)
+        if let deadline, services.host.now >= deadline { break }
+        try await services.tasks.start(
+          child: RunRequest(
+            id: id, tool: try await tool(arguments.tool), input: arguments.input,
+            community: identity.started.community, client: .run(identity.id),
+            parent: RunStarted.Task(run: identity.id, number: Int64(call))))
+      }
+      await waits(CallWait(call: call, method: method, reason: .run(id)))
+      guard let ending = try await ending(of: id, deadline: deadline) else {
+        await services.tasks.cancel(id)
         return CallAnswer(
-          .failure(HostCallError("timeout", "the task did not end in time", details: ["run": .string(child.hex)])),
-          child: child)
+          .failure(HostCallError("timeout", "the task did not end in time", details: ["run": .string(id.hex)])),
+          child: id)
       }
       await waits(nil)
       switch ending.outcome {
-      case .result(let value): return CallAnswer(.success(value), child: child)
+      case .result(let value): return CallAnswer(.success(value), child: id)
       case .failure(let kind, let message):
-        last = (child, kind.rawValue, message)
+        last = (id, kind.rawValue, message, attempt + 1)
         notBefore = ending.at
+        // Somebody wanted it to end.
+        if kind == .cancelled { break attempts }
       }
     }
     guard let last else { throw HostCallError("timeout", "the time for the task ran out before it was started") }
     // The dead letter: it stays in the list of runs as failed, and the workflow decides what to do.
-    throw HostCallError(
-      "task_failed", "the task failed \(arguments.retries + 1) times; the last time: \(last.kind): \(last.message)",
+    let error = HostCallError(
+      "task_failed", "the task failed \(last.attempts) times; the last time: \(last.kind): \(last.message)",
       details: [
-        "run": .string(last.child.hex), "kind": .string(last.kind), "attempts": .integer(arguments.retries + 1),
+        "run": .string(last.child.hex), "kind": .string(last.kind), "attempts": .integer(last.attempts),
       ])
+    return CallAnswer(.failure(error), child: last.child)
   }
 
   private func pause(until time: Int64, _ waits: @Sendable (CallWait?) async -> Void) async throws {
@@ -157,6 +178,7 @@ struct CallWork: Sendable {
     guard left > 0 else { return }
     await waits(CallWait(call: call, method: method, reason: .time(time)))
     try await Task.sleep(for: .milliseconds(left))
+    await waits(nil)
   }
 
   private func ending(of child: RunID, deadline: Int64?) async throws -> RunEnding? {

@@ -15,9 +15,10 @@ actor RunDriver {
   private let identity: RunIdentity
   private let services: RunServices
   private let events: RunEvents
-  private var journal: [JournalLine]
-  /// Lines that are delivered, whether or not they are in memory now.
-  private var delivered: Int
+  /// Lines of the journal. Log and blob store hold them; nothing here does.
+  private var delivered = 0
+  /// Bytes of arguments and results in the journal.
+  private var journalBytes = 0
   private var session: (any SandboxSession)?
   /// Calls that wait for an answer, by number; at most ``MachineLimits/maxPendingCalls``.
   private var open: [Int: OpenCall] = [:]
@@ -30,6 +31,11 @@ actor RunDriver {
   /// The box stops: leave everything as it is for the next start.
   private var isAbandoned = false
   private var hasBegun: Bool
+  /// Why it was let go of without an end, where that is not the box's stopping.
+  private(set) var trouble: String?
+
+  /// Bytes of arguments and results of one run; what goes beyond ends it. A bundle of it still is one document.
+  static let maxJournalBytes = 48 << 20
 
   /// A call under way.
   private struct OpenCall {
@@ -41,17 +47,15 @@ actor RunDriver {
     var waiting: CallWait?
   }
 
-  /// - Parameter journal: what was delivered before, oldest first; empty for a new run.
-  init(_ identity: RunIdentity, journal: [JournalLine], isNew: Bool, services: RunServices, events: RunEvents) {
+  /// - Parameter isNew: whether nothing was delivered before; otherwise the journal is read first.
+  init(_ identity: RunIdentity, isNew: Bool, services: RunServices, events: RunEvents) {
     self.identity = identity
-    self.journal = journal
     self.services = services
     self.events = events
-    delivered = journal.count
     hasBegun = !isNew
   }
 
-  /// Drives until the run is over. Returns nil when it was abandoned: the box stops.
+  /// Drives until the run is over. Returns nil when it has no end: the box stops, or ``trouble`` says why.
   func drive() async -> RunEnding? {
     do {
       return try await end(try await live())
@@ -59,9 +63,9 @@ actor RunDriver {
       await close()
       return nil
     } catch {
-      // Nothing can be recorded: the log is closed or the disk fails. The next start takes the run up again.
+      // Nothing can be read or recorded: the log is closed or the disk fails. The next start takes the run up again.
       await close()
-      if !isAbandoned { services.report("run \(identity.id): \(error)") }
+      if !isAbandoned { trouble = "\(error)" }
       return nil
     }
   }
@@ -69,6 +73,7 @@ actor RunDriver {
   /// Ends the run as cancelled, wherever it is.
   func cancel() {
     isCancelled = true
+    session?.end()
     wake()
   }
 
@@ -94,7 +99,10 @@ actor RunDriver {
           fuel = turn.fuel
           switch turn.state {
           case .finished(let text):
-            return .result(try Rebuild.json(text))
+            guard let value = try? Rebuild.json(text) else {
+              throw SandboxFailure.protocolViolation("the result is no JSON value")
+            }
+            return .result(value)
           case .failed(let failure):
             return .failure(kind: RunFailureKind(failure.kind), message: failure.message)
           case .waiting: break
@@ -104,20 +112,28 @@ actor RunDriver {
           guard let (call, answer) = ready.first else { continue }
           ready.removeFirst()
           let line = try await persist(call, answer)
+          guard journalBytes <= Self.maxJournalBytes else {
+            return .failure(
+              kind: .refused, message: "the journal of the run is over \(Self.maxJournalBytes) bytes")
+          }
           // It was evicted, or was just now: the journal has the answer, and rebuilding delivers it.
           guard let session else { break }
           turn = try await session.answer(line.answer)
-          note(turn, at: line.at)
+          try note(turn, at: line.at)
         }
       } catch let divergence as RunDivergence {
         return .failure(kind: .divergence, message: "\(divergence)")
+      } catch let fault as Fault {
+        return .failure(kind: .refused, message: "\(fault)")
       } catch let failure as SandboxFailure {
         if isAbandoned { throw CancellationError() }
+        session?.end()
+        session = nil
         switch failure {
         case .overloaded, .unavailable:
           // Nothing is wrong with the run: it waits for room, or for the backend to come back.
           events.say("waiting", ["reason": .string("\(failure)")])
-          try await Task.sleep(for: .seconds(1))
+          await rest()
           if isCancelled { return .failure(kind: .cancelled, message: "the run was cancelled") }
         case .timedOut: return .failure(kind: .timeout, message: "\(failure)")
         case .ended where isCancelled: return .failure(kind: .cancelled, message: "the run was cancelled")
@@ -133,13 +149,15 @@ actor RunDriver {
     let session = try await services.sessions.open(
       identity.program, demand: identity.manifest.isolation, seconds: Int(identity.manifest.limits.seconds))
     self.session = session
+    if isCancelled || isAbandoned { session.end() }
+    let journal = hasBegun ? try await services.journal(of: identity) : []
+    delivered = journal.count
+    journalBytes = journal.reduce(0) { $0 + $1.arguments.canonicalBytes().count + $1.result.canonicalBytes().count }
     if hasBegun || RunIsolation(session.isolation) != identity.started.isolation { try await announce(session) }
     hasBegun = true
-    if journal.count < delivered { journal = try await services.journal(of: identity) }
     let rebuilt = try await Rebuild.run(session, identity: identity, journal: journal)
     // Evicted runs have their calls under way already.
     for (number, call) in rebuilt.open.sorted(by: { $0.key < $1.key }) where open[number] == nil {
-      guard !ready.contains(where: { $0.call == number }) else { continue }
       try start(call.call, at: call.at)
     }
     if journal.isEmpty { for line in rebuilt.logs { events.log(line) } }
@@ -154,37 +172,37 @@ actor RunDriver {
     events.say("resumed", ["calls": .integer(Int64(delivered))])
   }
 
-  private func note(_ turn: MachineTurn, at: Int64) {
+  private func note(_ turn: MachineTurn, at: Int64) throws {
     for line in turn.logs { events.log(line) }
-    for call in turn.calls {
-      do {
-        try start(call, at: at)
-      } catch {
-        // An argument that is no value cannot come from our engine; the tool is told so, and the log as well.
-        complete(
-          call.number, CallAnswer(.failure(HostCallError("bad_argument", "the argument is no JSON value: \(error)"))))
-      }
-    }
+    for call in turn.calls { try start(call, at: at) }
   }
 
   // MARK: Calls
 
-  private func start(_ call: MachineCall, at: Int64) throws {
-    let arguments = try Rebuild.json(call.arguments)
-    let digest = identity.digest(arguments)
+  /// Begins a call. What no engine of ours would ask for ends the run: the worker is not what we started.
+  private func start(_ call: MachineCall, at: Int64) throws(SandboxFailure) {
     let number = call.number
+    guard let arguments = try? Rebuild.json(call.arguments), open[number] == nil,
+      Grant.isMethod(call.method)
+    else { throw .protocolViolation("call \(number) is none") }
+    let digest = identity.digest(arguments)
     let work = CallWork(
       identity: identity, call: number, method: call.method, arguments: arguments, calledAt: at,
       services: services, events: events)
     // Holds the driver until the call is over; `close` cancels it.
     let task = Task {
       let answer = await work.perform { wait in await self.waits(number, for: wait) }
-      self.complete(number, answer)
+      if let answer { self.complete(number, answer) }
     }
     open[number] = OpenCall(method: call.method, arguments: arguments, digest: digest, task: task)
   }
 
-  private func waits(_ call: Int, for wait: CallWait?) {
+  private func waits(_ call: Int, for wait: CallWait?) async {
+    if isCancelled {
+      // It came to be while the run was being cancelled, and must not outlive it.
+      if let wait { await letGo(of: wait) }
+      return
+    }
     guard open[call] != nil else { return }
     open[call]?.waiting = wait
     if let wait { events.say("waiting", wait.json.object ?? [:]) }
@@ -192,7 +210,7 @@ actor RunDriver {
   }
 
   private func complete(_ call: Int, _ answer: CallAnswer) {
-    guard !isAbandoned, !isCancelled else {
+    guard !isAbandoned, !isCancelled, open[call] != nil else {
       if let reservation = answer.reservation { services.usage.settle(reservation, as: nil) }
       return
     }
@@ -210,35 +228,48 @@ actor RunDriver {
   /// Returns when there is something to do.
   private func next() async throws {
     if ready.isEmpty, !isCancelled, !isAbandoned {
-      considerEviction()
-      await withCheckedContinuation { waker = $0 }
+      await withCheckedContinuation { continuation in
+        waker = continuation
+        considerEviction()
+      }
     }
     if isAbandoned { throw CancellationError() }
   }
 
+  /// A second, unless something happens before.
+  private func rest() async {
+    guard !isCancelled, !isAbandoned else { return }
+    let alarm = Task {
+      if (try? await Task.sleep(for: .seconds(1))) != nil { self.wake() }
+    }
+    await withCheckedContinuation { waker = $0 }
+    alarm.cancel()
+  }
+
+  /// Only while nothing moves: a worker that computes, or is being told an answer, is not one that waits.
+  private var isIdle: Bool {
+    waker != nil && session != nil && ready.isEmpty && !open.isEmpty && open.values.allSatisfy { $0.waiting != nil }
+  }
+
   /// A tool whose calls all wait for people, timers or other runs gives its worker back after a while.
   private func considerEviction() {
-    guard session != nil, waker != nil || ready.isEmpty, !open.isEmpty,
-      open.values.allSatisfy({ $0.waiting != nil })
-    else {
+    guard isIdle else {
       patience?.cancel()
       patience = nil
       return
     }
     guard patience == nil else { return }
     patience = Task {
-      guard (try? await Task.sleep(for: services.patience)) != nil else { return }
+      guard (try? await Task.sleep(for: services.patience)) != nil, !Task.isCancelled else { return }
       self.evict()
     }
   }
 
   private func evict() {
     patience = nil
-    guard session != nil, ready.isEmpty, !open.isEmpty, open.values.allSatisfy({ $0.waiting != nil }) else { return }
+    guard isIdle else { return }
     session?.end()
     session = nil
-    // It comes back from the log and the blob store.
-    journal = []
     events.say("parked", ["calls": .integer(Int64(delivered))])
   }
 
@@ -246,17 +277,7 @@ actor RunDriver {
     guard let entry = open.removeValue(forKey: call) else {
       throw RunDivergence(index: delivered, expected: "an open call", actual: "\(call)")
     }
-    var result: JSON
-    var isOK: Bool
-    switch answer.result {
-    case .success(let value):
-      (result, isOK) = (value, true)
-      if value.canonicalBytes().count > MachineLimits.maxValueBytes {
-        let error = HostCallError("too_large", "the answer is over \(MachineLimits.maxValueBytes) bytes")
-        (result, isOK) = (error.json, false)
-      }
-    case .failure(let error): (result, isOK) = (error.json, false)
-    }
+    let (result, isOK) = Self.deliverable(answer.result)
     let called = RunCalled(
       run: identity.id, index: Int64(delivered), call: Int64(call), method: entry.method, arguments: entry.digest,
       result: identity.digest(result), isOK: isOK, proposal: answer.proposal, child: answer.child,
@@ -275,7 +296,7 @@ actor RunDriver {
     }
     let line = JournalLine(called: called, at: at, arguments: entry.arguments, result: result)
     delivered += 1
-    if session != nil { journal.append(line) }
+    journalBytes += entry.arguments.canonicalBytes().count + result.canonicalBytes().count
     events.say(
       "called",
       [
@@ -283,6 +304,19 @@ actor RunDriver {
         "ok": .bool(isOK),
       ])
     return line
+  }
+
+  /// What the tool is told, within what an engine takes.
+  private static func deliverable(_ result: Result<JSON, HostCallError>) -> (JSON, isOK: Bool) {
+    let limit = MachineLimits.maxValueBytes
+    switch result {
+    case .success(let value):
+      if value.canonicalBytes().count <= limit { return (value, true) }
+      return (HostCallError("too_large", "the answer is over \(limit) bytes").json, false)
+    case .failure(let error):
+      if error.json.canonicalBytes().count <= limit { return (error.json, false) }
+      return (HostCallError(error.code, String(error.message.prefix(4096))).json, false)
+    }
   }
 
   // MARK: The end
@@ -308,15 +342,21 @@ actor RunDriver {
     session = nil
     patience?.cancel()
     for call in open.values { call.task.cancel() }
-    if isCancelled {
-      for case .proposal(let id) in open.values.compactMap(\.waiting?.reason) {
-        await services.host.withdraw(id, run: identity.id)
-      }
-    }
     for (_, answer) in ready {
       if let reservation = answer.reservation { services.usage.settle(reservation, as: nil) }
     }
+    let waits = waits
     open = [:]
     ready = []
+    if isCancelled { for wait in waits { await letGo(of: wait) } }
+  }
+
+  /// What a cancelled run has asked for is withdrawn, and its tasks are cancelled.
+  private func letGo(of wait: CallWait) async {
+    switch wait.reason {
+    case .proposal(let id): await services.host.withdraw(id, run: identity.id)
+    case .run(let child): await services.tasks.cancel(child)
+    case .time: break
+    }
   }
 }

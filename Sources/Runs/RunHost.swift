@@ -16,6 +16,9 @@ public protocol RunHost: Sendable {
   /// Whether the log has begun a run of this id.
   func isKnown(run: RunID) async throws -> Bool
 
+  /// What the log says of a run's beginning; nil for one that it does not know.
+  func started(_ run: RunID) async throws -> RunStarted?
+
   /// How a run ended; nil when it has not.
   func ending(of run: RunID) async throws -> RunEnding?
 

@@ -49,7 +49,9 @@ public struct RunPayloads: Sendable {
   public init(blobs: BlobStore) { self.blobs = blobs }
 
   public func keep(_ beginning: Beginning, of run: RunID, community: String) throws {
-    try put(["salt": .string(Hex.encode(beginning.salt.bytes)), "input": beginning.input], run, community)
+    try put(
+      ["salt": .string(Hex.encode(beginning.salt.bytes)), "input": beginning.input],
+      under: Self.frame(run, community))
   }
 
   public func keep(_ call: Call, of run: RunID, community: String) throws {
@@ -57,26 +59,31 @@ public struct RunPayloads: Sendable {
       [
         "call": .integer(Int64(call.call)), "method": .string(call.method), "arguments": call.arguments,
         "result": call.result,
-      ], run, community)
+      ], under: Self.journal(run, community))
   }
 
   public func keep(ending: JSON, of run: RunID, community: String) throws {
-    try put(["ending": ending], run, community)
+    try put(["ending": ending], under: Self.frame(run, community))
   }
 
   public func contents(of run: RunID, community: String) throws -> Contents {
-    let name = Self.name(run, community)
+    var contents = try frame(of: run, community: community)
+    try forEach(under: Self.journal(run, community)) { json in
+      guard let number = json["call"]?.integer else { return }
+      contents.calls.append(
+        Call(
+          call: Int(number), method: json["method"]?.string ?? "", arguments: json["arguments"] ?? .null,
+          result: json["result"] ?? .null))
+    }
+    return contents
+  }
+
+  /// What a run began with and came to, without its calls, of which there may be thousands.
+  public func frame(of run: RunID, community: String) throws -> Contents {
     var contents = Contents()
-    for (id, _) in try blobs.list(community: name) {
-      let bytes = try blobs.get(id, community: name)
-      let json = try JSON(parsing: bytes, limits: JSONLimits(maxBytes: BlobStore.maximumBytes))
+    try forEach(under: Self.frame(run, community)) { json in
       if let ending = json["ending"] {
         contents.ending = ending
-      } else if let number = json["call"]?.integer {
-        contents.calls.append(
-          Call(
-            call: Int(number), method: json["method"]?.string ?? "", arguments: json["arguments"] ?? .null,
-            result: json["result"] ?? .null))
       } else if let salt = json["salt"]?.string.flatMap(Hex.decode), let input = json["input"] {
         contents.beginning = Beginning(salt: try RunSalt(salt), input: input)
       }
@@ -87,16 +94,26 @@ public struct RunPayloads: Sendable {
   /// Erases what is kept of a run. Says whether there was anything.
   @discardableResult
   public func erase(_ run: RunID, community: String) throws -> Bool {
-    try blobs.eraseAll(community: Self.name(run, community)) > 0
+    let calls = try blobs.eraseAll(community: Self.journal(run, community))
+    return try blobs.eraseAll(community: Self.frame(run, community)) + calls > 0
   }
 
-  private func put(_ object: JSONObject, _ run: RunID, _ community: String) throws {
-    _ = try blobs.put(JSON.object(object).canonicalBytes(), community: Self.name(run, community))
+  private func put(_ object: JSONObject, under name: String) throws {
+    _ = try blobs.put(JSON.object(object).canonicalBytes(), community: name)
   }
 
-  private static func name(_ run: RunID, _ community: String) -> String {
-    // A community's name has at most 64 bytes, so that the whole stays within what the store takes; the digest is cut to
-    // 112 bits, and what it names is checked by salted digests anyway.
-    "run/\(community)/\(run.hex.prefix(28))"
+  private func forEach(under name: String, _ body: (JSON) throws -> Void) throws {
+    for (id, _) in try blobs.list(community: name) {
+      try body(try JSON(parsing: try blobs.get(id, community: name), limits: Self.limits))
+    }
   }
+
+  /// Whatever a tool may say or be told, and what stands around it here.
+  private static let limits = JSONLimits(
+    maxBytes: BlobStore.maximumBytes, maxDepth: JSONLimits.deepest, allowsNoncharacters: true)
+
+  // A community's name has at most 64 bytes, so that the whole stays within what the store takes; the digest is cut to
+  // 112 bits, and what it names is checked by salted digests anyway.
+  private static func frame(_ run: RunID, _ community: String) -> String { "run/\(community)/\(run.hex.prefix(28))" }
+  private static func journal(_ run: RunID, _ community: String) -> String { "call/\(community)/\(run.hex.prefix(28))" }
 }

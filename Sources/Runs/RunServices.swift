@@ -20,6 +20,7 @@ public protocol RunStore: Sendable {
   func keep(_ call: RunPayloads.Call, of run: RunID, community: String) async throws
   func keep(ending: JSON, of run: RunID, community: String) async throws
   func contents(of run: RunID, community: String) async throws -> RunPayloads.Contents
+  func beginning(of run: RunID, community: String) async throws -> RunPayloads.Beginning?
   /// The calls of a run as the log has them, in order, each with the time of its entry.
   func calls(of run: RunID) async throws -> [(called: RunCalled, at: Int64)]
   func source(_ digest: SHA256Digest) async throws -> [UInt8]?
@@ -28,9 +29,10 @@ public protocol RunStore: Sendable {
 /// Starts runs for runs, and says how they ended.
 public protocol TaskSource: Sendable {
   /// Starts a child. Starting the same child again is the same run.
-  func start(child: RunRequest) async throws -> RunID
+  func start(child: RunRequest) async throws
   /// Waits for the end of a run.
   func ending(of run: RunID) async throws -> RunEnding
+  /// Cancels a run, whether it is under way or just being started.
   func cancel(_ run: RunID) async
 }
 

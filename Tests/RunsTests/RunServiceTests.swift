@@ -202,7 +202,7 @@ struct Echo: HostCall {
     let run = try await start(service, try payingTool(), ["amount": 5])
     let proposal = await box.first { $0.proposals.keys.first }
     while await service.standing(of: run)?.waits.isEmpty ?? true { await Task.yield() }
-    #expect(await service.cancelRun(run))
+    #expect(try await service.cancelRun(run))
     #expect(try await ending(run).outcome == .failure(kind: .cancelled, message: "the run was cancelled"))
     #expect(box.state.withLock { $0.withdrawn } == [proposal])
   }

@@ -137,7 +137,7 @@ extension Problem {
 
   private static func of(_ failure: RunService.Failure) -> Problem {
     switch failure {
-    case .tooMany:
+    case .tooMany, .tooManyTasks:
       var problem = Problem(status: 429, code: "too_many_runs", detail: "\(failure)")
       problem.headers = ["Retry-After": "10"]
       return problem
@@ -148,6 +148,8 @@ extension Problem {
       return Problem(status: 503, code: "isolation", detail: "\(failure)")
         .with("next_steps", ["safebox status shows the backends of this machine and what is missing"])
     case .stopping: return Problem(status: 503, code: "stopping", detail: "\(failure)")
+    case .tooDeep: return Problem(status: 422, code: "too_deep", detail: "\(failure)")
+    case .over: return Problem(status: 409, code: "run_over", detail: "\(failure)")
     }
   }
 

@@ -42,6 +42,7 @@ struct Endpoint: Sendable {
   var parameters: [Parameter] = []
   /// Schema of the request body, or `nil` where there is none.
   var request: JSON?
+  var requestMediaType = "application/json"
   var answers: [Answer]
   /// Most bytes of request body that are read.
   var bodyLimit = 0

@@ -52,7 +52,7 @@ enum OpenAPI {
         })
     }
     if let request = endpoint.request {
-      object["requestBody"] = ["required": true, "content": ["application/json": ["schema": request]]]
+      object["requestBody"] = ["required": true, "content": .object([endpoint.requestMediaType: ["schema": request]])]
     }
     var responses: JSONObject = [:]
     for answer in endpoint.answers {

@@ -12,6 +12,8 @@ struct RunRoutes: Sendable {
   static let maxPage: Int64 = 100
   /// Bytes of a request to start: the input and what stands around it.
   static let maxBytes = MachineLimits.maxValueBytes + 4096
+  /// Bytes of a body that says nothing.
+  static let maxEmptyBytes = 1024
   static let statuses: Set<String> = ["live", "finished", "failed", "cancelled"]
 
   let runs: @Sendable () throws -> BoxRuns
@@ -60,12 +62,14 @@ struct RunRoutes: Sendable {
         parameters: [id, wait], answers: one, handler: { try await show($0) }),
       Endpoint(
         method: "POST", path: "/v1/runs/{id}/cancel", operation: "cancelRun",
-        summary: "End a run and withdraw what it has proposed", access: .scope(.run), parameters: [id], answers: one,
+        summary: "End a run, its tasks with it, and withdraw what it has proposed", access: .scope(.run),
+        parameters: [id], request: APISchemas.anyObject, answers: one, bodyLimit: Self.maxEmptyBytes,
         handler: { try await cancel($0) }),
       Endpoint(
         method: "POST", path: "/v1/runs/{id}/resume", operation: "resumeRun",
-        summary: "Try again to take up a run that was stuck at the start of the box", access: .scope(.run),
-        parameters: [id], answers: one, handler: { try await resume($0) }),
+        summary: "Try again to take up a run that is stuck", access: .scope(.run),
+        parameters: [id], request: APISchemas.anyObject, answers: one, bodyLimit: Self.maxEmptyBytes,
+        handler: { try await resume($0) }),
       Endpoint(
         method: "GET", path: "/v1/runs/{id}/journal", operation: "getJournal",
         summary: "The host calls of a run, in words", access: .scope(.openings), parameters: [id],
@@ -168,24 +172,21 @@ struct RunRoutes: Sendable {
   private func cancel(_ call: Call) async throws -> HTTPResponse {
     let id = try Self.id(call)
     let runs = try runs()
-    if await runs.service.cancelRun(id) { _ = await runs.service.wait(for: id) }
+    _ = try await runs.outline(of: id)
+    if try await runs.service.cancelRun(id) { _ = await runs.service.wait(for: id) }
     return answer(try await runs.view(id))
   }
 
   private func resume(_ call: Call) async throws -> HTTPResponse {
     let id = try Self.id(call)
     let runs = try runs()
-    guard let record = try await runs.host.record(of: id) else {
-      throw Problem(status: 404, code: "no_run", detail: "there is no run \(id)")
-    }
-    if record.finished == nil { await runs.service.resume([(record.started, record.startedAt)]) }
+    let outline = try await runs.outline(of: id)
+    if outline.finished == nil { await runs.service.resume([(outline.started, outline.startedAt)]) }
     return answer(try await runs.view(id))
   }
 
   private func journal(_ call: Call) async throws -> HTTPResponse {
-    let runs = try runs()
-    let (record, lines) = try await runs.lines(of: try Self.id(call))
-    _ = record
+    let lines = try await runs().lines(of: try Self.id(call)).lines
     return .json(["calls": .array(lines.map(\.json))])
   }
 
@@ -196,15 +197,13 @@ struct RunRoutes: Sendable {
   private func erase(_ call: Call) async throws -> HTTPResponse {
     let id = try Self.id(call)
     let runs = try runs()
-    guard let record = try await runs.host.record(of: id) else {
-      throw Problem(status: 404, code: "no_run", detail: "there is no run \(id)")
-    }
-    guard record.finished != nil else {
+    let outline = try await runs.outline(of: id)
+    guard outline.finished != nil else {
       throw Problem(
         status: 409, code: "run_live", detail: "the run is under way and needs its journal; cancel it first")
     }
     let payloads = runs.host.payloads
-    let community = record.started.community
+    let community = outline.started.community
     guard try await runs.core.blocking.run({ try payloads.erase(id, community: community) }) else {
       throw Problem(status: 404, code: "no_payloads", detail: "nothing is kept of the run \(id)")
     }

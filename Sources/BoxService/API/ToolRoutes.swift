@@ -21,7 +21,7 @@ struct ToolRoutes: Sendable {
       Endpoint(
         method: "POST", path: "/v1/sources", operation: "putSource",
         summary: "Keep the source of a tool; what may run is decided by `tool.register`", access: .scope(.propose),
-        request: APISchemas.text,
+        request: APISchemas.text, requestMediaType: "text/javascript",
         answers: [
           .init(status: 201, description: "Its digest", schema: APISchemas.object(["source": APISchemas.digest]))
         ],

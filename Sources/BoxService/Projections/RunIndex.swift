@@ -6,7 +6,7 @@ import Storage
 /// Where in the log each run's entries are: what lists, journals and receipts need and the fold, which forgets what is
 /// over, does not keep. Rebuilt from the log whenever `version` changes.
 struct RunIndex: Sendable {
-  static let version: Int64 = 1
+  static let version: Int64 = 2
 
   struct Row: Sendable, Hashable {
     var run: RunID
@@ -30,7 +30,8 @@ struct RunIndex: Sendable {
         "CREATE INDEX p_runs_by_outcome ON p_runs_list(outcome, started)",
         // The run's entries between its start and its end: calls and resumptions.
         """
-        CREATE TABLE p_runs_entries(started INTEGER NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY(started, idx))
+        CREATE TABLE p_runs_entries(
+          started INTEGER NOT NULL, idx INTEGER NOT NULL, called INTEGER NOT NULL, PRIMARY KEY(started, idx))
         WITHOUT ROWID
         """,
       ],
@@ -49,8 +50,8 @@ struct RunIndex: Sendable {
     case .runCalled, .runResumed:
       guard let hex = entry.body["run"]?.string, let run = RunID(hex: hex) else { return }
       try connection.statement(
-        "INSERT OR IGNORE INTO p_runs_entries(started, idx) SELECT started, ? FROM p_runs_list WHERE id = ?"
-      ).run(index, .blob(run.bytes))
+        "INSERT OR IGNORE INTO p_runs_entries(started, idx, called) SELECT started, ?, ? FROM p_runs_list WHERE id = ?"
+      ).run(index, .integer(entry.kind == .runCalled ? 1 : 0), .blob(run.bytes))
     case .runFinished:
       guard let body = try? RunFinished(body: entry.body) else { return }
       let outcome = if case .failure(let kind, _) = body.outcome { kind.rawValue } else { "result" }
@@ -113,6 +114,14 @@ struct RunIndex: Sendable {
           return true
         }
       return children
+    }
+  }
+
+  /// How many calls of a run were delivered.
+  func calls(started: UInt64) throws -> Int {
+    try reader.read { connection in
+      try connection.statement("SELECT count(*) FROM p_runs_entries WHERE started = ? AND called")
+        .first(.integer(Int64(started))) { Int(try $0.integer(0)) } ?? 0
     }
   }
 

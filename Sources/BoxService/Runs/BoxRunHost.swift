@@ -29,14 +29,18 @@ extension BoxRunHost: RunHost {
     try await submit(.finished(run, fuel: fuel, outcome))
   }
 
-  /// A busy moment of the log must not cost a run what it was just told.
   private func submit(_ step: Sequencer.RunStep) async throws -> Int64 {
+    guard case .recorded(let at) = try await patiently({ try await core.sequencer.submit(.run(step)) }).response else {
+      throw Problem(status: 500, code: "internal")
+    }
+    return at
+  }
+
+  /// A busy moment of the log must not cost a run what it was just told, or a change that it asks for.
+  private func patiently<Result>(_ body: () async throws -> Result) async throws -> Result {
     while true {
       do {
-        guard case .recorded(let at) = try await core.sequencer.submit(.run(step)).response else {
-          throw Problem(status: 500, code: "internal")
-        }
-        return at
+        return try await body()
       } catch SubmissionError.overloaded, SubmissionError.busy {
         try await Task.sleep(for: .milliseconds(20))
       }
@@ -48,15 +52,17 @@ extension BoxRunHost: RunHost {
     return try await core.blocking.run { try index.row(run) != nil }
   }
 
+  func started(_ run: RunID) async throws -> RunStarted? { try await outline(of: run)?.started }
+
   func ending(of run: RunID) async throws -> RunEnding? {
-    guard let record = try await record(of: run) else { return nil }
-    return try await ending(of: record)
+    guard let outline = try await outline(of: run) else { return nil }
+    return try await ending(of: outline)
   }
 
-  func ending(of record: Record) async throws -> RunEnding? {
-    guard let (finished, at) = record.finished else { return nil }
-    let community = record.started.community
-    let ending = try await contents(of: record.started.run, community: community).ending ?? .null
+  func ending(of outline: Outline) async throws -> RunEnding? {
+    guard let (finished, at) = outline.finished else { return nil }
+    let (payloads, run, community) = (payloads, outline.started.run, outline.started.community)
+    let ending = try await core.blocking.run { try payloads.frame(of: run, community: community).ending } ?? .null
     return switch finished.outcome {
     case .result: RunEnding(at: at, outcome: .result(ending))
     case .failure(let kind, _): RunEnding(at: at, outcome: .failure(kind: kind, message: ending.string ?? ""))
@@ -91,7 +97,9 @@ extension BoxRunHost: RunHost {
       "disclose": .array(disclose.sorted().map(JSON.string)),
     ]
     do {
-      return try await core.open(json, by: .run(run), salts: .derived(SecretBytes(copying: key)))
+      return try await patiently {
+        try await core.open(json, by: .run(run), salts: .derived(SecretBytes(copying: key)))
+      }
     } catch let error as FieldError {
       throw HostCallError(error)
     } catch let fault as Fault {
@@ -163,49 +171,61 @@ extension BoxRunHost: RunStore {
     return try await core.blocking.run { try payloads.contents(of: run, community: community) }
   }
 
+  func beginning(of run: RunID, community: String) async throws -> RunPayloads.Beginning? {
+    let payloads = payloads
+    return try await core.blocking.run { try payloads.frame(of: run, community: community).beginning }
+  }
+
   func calls(of run: RunID) async throws -> [(called: RunCalled, at: Int64)] {
-    try await record(of: run)?.calls ?? []
+    let (index, reader) = (index, core.reader)
+    return try await core.blocking.run {
+      guard let row = try index.row(run) else { return [] }
+      var calls: [(called: RunCalled, at: Int64)] = []
+      for number in try index.entries(started: row.started) {
+        let entry = try Self.entry(number, of: run, reader)
+        guard entry.kind == .runCalled else { continue }
+        calls.append((try RunCalled(body: entry.body), entry.at))
+      }
+      return calls
+    }
   }
 
   func source(_ digest: SHA256Digest) async throws -> [UInt8]? { try await sources.source(digest) }
 }
 
 extension BoxRunHost {
-  /// What the log has of one run.
-  struct Record: Sendable {
+  /// What the log has of one run, without its calls, of which there may be thousands.
+  struct Outline: Sendable {
     var row: RunIndex.Row
     var started: RunStarted
     var startedAt: Int64
-    var calls: [(called: RunCalled, at: Int64)]
+    /// Calls that were delivered.
+    var calls: Int
     var finished: (RunFinished, at: Int64)?
   }
 
-  /// The entries of a run, or `nil`.
-  func record(of run: RunID) async throws -> Record? {
+  /// The entries about a run, or `nil`.
+  func outline(of run: RunID) async throws -> Outline? {
     let (index, reader) = (index, core.reader)
     return try await core.blocking.run {
       guard let row = try index.row(run) else { return nil }
-      func entry(_ number: UInt64) throws -> Entry {
-        guard let stored = try reader.entry(number) else {
-          throw LogReader.Failure.damaged("entry \(number) of run \(run) is missing")
-        }
-        return try Entry(parsing: stored.bytes)
-      }
-      let first = try entry(row.started)
-      var calls: [(called: RunCalled, at: Int64)] = []
-      for number in try index.entries(started: row.started) {
-        let entry = try entry(number)
-        guard entry.kind == .runCalled else { continue }
-        calls.append((try RunCalled(body: entry.body), entry.at))
-      }
+      let first = try Self.entry(row.started, of: run, reader)
       var finished: (RunFinished, at: Int64)?
       if let number = row.finished {
-        let entry = try entry(number)
+        let entry = try Self.entry(number, of: run, reader)
         finished = (try RunFinished(body: entry.body), entry.at)
       }
-      return Record(
-        row: row, started: try RunStarted(body: first.body), startedAt: first.at, calls: calls, finished: finished)
+      return Outline(
+        row: row, started: try RunStarted(body: first.body), startedAt: first.at,
+        calls: try index.calls(started: row.started), finished: finished)
     }
+  }
+
+  private static func entry(_ number: UInt64, of run: RunID, _ reader: LogReader) throws -> Entry {
+    guard let stored = try reader.entry(number) else {
+      throw LogReader.Failure.damaged("entry \(number) of run \(run) is missing")
+    }
+    return try Entry(parsing: stored.bytes)
   }
 }
 

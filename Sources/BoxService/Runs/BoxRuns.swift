@@ -34,7 +34,7 @@ struct BoxRuns: Sendable {
     }
     var runs: [(started: RunStarted, at: Int64)] = []
     for id in live {
-      if let record = try await host.record(of: id) { runs.append((record.started, record.startedAt)) }
+      if let outline = try await host.outline(of: id) { runs.append((outline.started, outline.startedAt)) }
     }
     await service.resume(runs)
   }
@@ -50,8 +50,8 @@ struct BoxRuns: Sendable {
     }
     let salts: SaltSource = key.map { .derived(core.idempotencyKey(client: client, key: "run " + $0)) } ?? .random
     guard let id = RunID(salts.salt(for: "run", count: 32)) else { throw RunService.Failure.stopping }
-    if key != nil, let earlier = try await host.record(of: id) {
-      let beginning = try await host.contents(of: id, community: earlier.started.community).beginning
+    if key != nil, let earlier = try await host.outline(of: id) {
+      let beginning = try await host.beginning(of: id, community: earlier.started.community)
       guard earlier.started.tool == tool, earlier.started.community == community,
         beginning == nil || beginning?.input == input
       else {
@@ -66,50 +66,51 @@ struct BoxRuns: Sendable {
       seed: salts.salt(for: "seed", count: 32), salt: try RunSalt(salts.salt(for: "salt", count: 32)))
   }
 
-  /// How a run stands.
-  func view(_ id: RunID) async throws -> RunView {
-    guard let record = try await host.record(of: id) else {
+  /// What the log has of a run; throws where it has none.
+  func outline(of id: RunID) async throws -> BoxRunHost.Outline {
+    guard let outline = try await host.outline(of: id) else {
       throw Problem(status: 404, code: "no_run", detail: "there is no run \(id)")
     }
-    return try await view(record)
+    return outline
   }
 
-  func view(_ record: BoxRunHost.Record) async throws -> RunView {
-    let id = record.started.run
-    let standing = record.finished == nil ? await service.standing(of: id) : nil
-    let stuck = record.finished == nil ? await service.stuck[id] : nil
-    let ending = try await host.ending(of: record)
-    let manifest = try await host.manifest(of: record.started.tool)
+  /// How a run stands.
+  func view(_ id: RunID) async throws -> RunView {
+    let outline = try await outline(of: id)
+    let standing = outline.finished == nil ? await service.standing(of: id) : nil
+    let stuck = outline.finished == nil ? await service.stuck[id] : nil
+    let ending = try await host.ending(of: outline)
+    let manifest = try await host.manifest(of: outline.started.tool)
     let index = host.index
     let children = try await core.blocking.run { try index.children(of: id, limit: RunView.maxChildren) }
     return RunView(
-      record: record, name: manifest?.name ?? "", version: manifest?.version ?? "", standing: standing, stuck: stuck,
-      ending: ending, children: children)
+      outline: outline, name: manifest?.name ?? "", version: manifest?.version ?? "", standing: standing,
+      stuck: stuck, ending: ending, children: children)
   }
 
   /// The delivered calls of a run, in words, with what the log has of it.
-  func lines(of id: RunID) async throws -> (record: BoxRunHost.Record, lines: [JournalLine]) {
-    guard let record = try await host.record(of: id) else {
-      throw Problem(status: 404, code: "no_run", detail: "there is no run \(id)")
-    }
-    let contents = try await host.contents(of: id, community: record.started.community)
+  func lines(
+    of id: RunID
+  ) async throws -> (outline: BoxRunHost.Outline, contents: RunPayloads.Contents, lines: [JournalLine]) {
+    let outline = try await outline(of: id)
+    let contents = try await host.contents(of: id, community: outline.started.community)
     guard let beginning = contents.beginning else { throw PayloadMissing(run: id, call: nil) }
-    return (record, try JournalLine.join(record.calls, contents.calls, salt: beginning.salt))
+    let calls = try await host.calls(of: id)
+    return (outline, contents, try JournalLine.join(calls, contents.calls, salt: beginning.salt))
   }
 
   /// All that it takes to do a run again.
   func bundle(of id: RunID) async throws -> ReplayBundle {
-    let (record, lines) = try await lines(of: id)
-    let contents = try await host.contents(of: id, community: record.started.community)
-    guard record.finished != nil else {
+    let (outline, contents, lines) = try await lines(of: id)
+    guard outline.finished != nil else {
       throw Problem(status: 409, code: "run_live", detail: "the run is under way; a bundle is of one that is over")
     }
     guard let beginning = contents.beginning, let ending = contents.ending else {
       throw PayloadMissing(run: id, call: nil)
     }
-    guard let manifest = try await host.manifest(of: record.started.tool),
+    guard let manifest = try await host.manifest(of: outline.started.tool),
       let source = try await sources.source(manifest.source)
-    else { throw RunService.Failure.noSource(record.started.tool) }
+    else { throw RunService.Failure.noSource(outline.started.tool) }
     return ReplayBundle(
       salt: beginning.salt, source: source, manifest: manifest, input: beginning.input,
       calls: lines.map { .init(call: $0.called.call, arguments: $0.arguments, result: $0.result) }, ending: ending)
@@ -130,6 +131,8 @@ struct BoxRuns: Sendable {
           let new = await events.events(after: last)
           guard let newest = new.last else { break }
           last = newest.id
+          // Calls come by the thousand, and change nothing that anybody waits for.
+          guard new.contains(where: { $0.kind != "call" && $0.kind != "called" && $0.kind != "log" }) else { continue }
           let view = try await view(id)
           if condition(view) || view.isOver { return view }
         }
@@ -151,7 +154,7 @@ struct RunView: Sendable {
   /// Tasks that a view names; `/v1/runs?parent=` lists the rest.
   static let maxChildren = 1000
 
-  var record: BoxRunHost.Record
+  var outline: BoxRunHost.Outline
   var name: String
   var version: String
   var standing: RunService.Standing?
@@ -160,11 +163,11 @@ struct RunView: Sendable {
   var ending: RunEnding?
   var children: [RunID]
 
-  var isOver: Bool { record.finished != nil }
+  var isOver: Bool { outline.finished != nil }
 
   /// `running`, `waiting`, `finished`, `failed`, `cancelled` or `stuck`.
   var status: String {
-    switch record.finished?.0.outcome {
+    switch outline.finished?.0.outcome {
     case .result: "finished"
     case .failure(.cancelled, _): "cancelled"
     case .failure: "failed"
@@ -174,18 +177,18 @@ struct RunView: Sendable {
   }
 
   var json: JSON {
-    let started = record.started
+    let started = outline.started
     var object: JSONObject = [
       "run": .string(started.run.hex), "tool": .string(started.tool.hex), "name": .string(name),
       "version": .string(version), "community": .string(started.community), "client": .string(started.client.text),
-      "status": .string(status), "startedAt": .integer(record.startedAt), "calls": .integer(Int64(record.calls.count)),
+      "status": .string(status), "startedAt": .integer(outline.startedAt), "calls": .integer(Int64(outline.calls)),
       "isolation": started.isolation.json, "engine": .string(started.engine),
       "waiting": .array((standing?.waits ?? []).map(Self.wait)), "parked": .bool(standing?.isParked ?? false),
       "children": .array(children.map { .string($0.hex) }),
     ]
     object["parent"] = started.parent.map { .string($0.run.hex) }
     object["reason"] = stuck.map(JSON.string)
-    if let (finished, at) = record.finished {
+    if let (finished, at) = outline.finished {
       object["finishedAt"] = .integer(at)
       object["fuel"] = .integer(finished.fuel)
       object["execution"] = .string(finished.execution.hex)

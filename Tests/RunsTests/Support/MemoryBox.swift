@@ -85,6 +85,8 @@ final class MemoryBox: RunHost, RunStore, Sendable {
     }
   }
 
+  func started(_ run: RunID) async throws -> RunStarted? { state.withLock { $0.started[run]?.0 } }
+
   func isKnown(run: RunID) async throws -> Bool { state.withLock { $0.started[run] != nil } }
 
   func ending(of run: RunID) async throws -> RunEnding? {
@@ -176,6 +178,9 @@ final class MemoryBox: RunHost, RunStore, Sendable {
       contents.ending = state.endings[run]
       return contents
     }
+  }
+  func beginning(of run: RunID, community: String) async throws -> RunPayloads.Beginning? {
+    state.withLock { $0.beginnings[run] }
   }
   func calls(of run: RunID) async throws -> [(called: RunCalled, at: Int64)] { state.withLock { $0.called[run] ?? [] } }
   func source(_ digest: SHA256Digest) async throws -> [UInt8]? { state.withLock { $0.sources[digest] } }
