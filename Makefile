@@ -14,9 +14,10 @@ build: ## build for debugging
 	@scripts/setup build
 	swift build
 
-release: ## build the optimised `safebox` with the Swift runtime inside (C libraries stay shared)
+release: ## build the optimised `safebox` with the Swift runtime inside (C libraries stay shared), and its worker
 	@scripts/setup build
 	swift build -c release --static-swift-stdlib --product safebox
+	swift build -c release --static-swift-stdlib --product safebox-worker
 
 test: ## run all tests; FILTER=<regular expression> runs some
 	@scripts/setup test
@@ -26,7 +27,7 @@ lint: ## check format and shell syntax
 	swift format lint --strict --recursive --parallel $(SOURCES)
 	@for script in .ci/run scripts/*; do case "$$(head -c 20 $$script)" in '#!'*bash*) bash -n $$script || exit 1 ;; esac; done
 
-demo: ## a governed payment from proposal to a receipt that a stranger verifies offline
+demo: ## a governed payment with a receipt, and a tool that pays invoices
 	@scripts/setup test
 	@$(MAKE) --no-print-directory release
 	@scripts/demo

@@ -17,7 +17,9 @@ fail() {
 }
 
 # The command of this checkout, under the name that a reader knows.
-[ -x "$root/.build/release/safebox" ] || fail "safebox is not built" "run \`make release\`"
+for program in safebox safebox-worker; do
+  [ -x "$root/.build/release/$program" ] || fail "$program is not built" "run \`make release\`"
+done
 safebox() { "$root/.build/release/safebox" "$@"; }
 
 # One at a time in one place: two would share files and remove each other's.

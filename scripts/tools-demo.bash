@@ -58,7 +58,6 @@ until_waiting() {
   fail "the run did not come to wait for a decision" "$(cat "$place/answer.json")"
 }
 
-workers() { pgrep -c -P "$box_pid" -f safebox-worker || true; }
 asked() { grep -c "$1" "$place/peers.asked" || true; }
 
 start_peers() {
@@ -185,5 +184,26 @@ tools_demo() {
 print(next(run["run"] for run in json.load(open(sys.argv[1])) if run["name"] == "month-end"))' "$place/answer.json")"
   say "Each first attempt failed, the second got through; the currency that does not exist is a dead letter, by its name."
 
+  as office 0 run receipt "$triage_run" --out "$place/run-receipt.json"
+  as office 0 run bundle "$triage_run" --out "$place/run-bundle.json"
   stop_all
+  say "The box and everything around it are stopped now."
+
+  step "The run is done again, offline, from its receipt."
+  say "The receipt proves from the log what the run was; the bundle, which only the office holds, has what it read and heard."
+  as office 0 receipt verify "$place/run-receipt.json" --box-key "$place/public.json"
+  as office 0 run replay "$place/run-receipt.json" --bundle "$place/run-bundle.json" --box-key "$place/public.json"
+  python3 - "$place/run-bundle.json" "$place/run-bundle-forged.json" <<'PYTHON'
+import json, sys
+bundle = json.load(open(sys.argv[1], encoding="utf-8"))
+answer = next(call["result"] for call in bundle["calls"] if "content" in call["result"])
+answer["content"] = answer["content"].replace("125000", "125001")
+json.dump(bundle, open(sys.argv[2], "w", encoding="utf-8"))
+PYTHON
+  say "" "And with one digit of what the model said changed:"
+  as office 6 run replay "$place/run-receipt.json" --bundle "$place/run-bundle-forged.json" --box-key "$place/public.json"
+
+  step "The auditor decides everything again, the runs too."
+  as auditor 0 audit export --data "$place/data" --out "$place/audit-tools.tar"
+  as auditor 0 audit verify "$place/audit-tools.tar" --box-key "$place/public.json"
 }

@@ -81,9 +81,12 @@ enum ToolCommands {
     let report = try await LocalTools.with { try await tryOut(tool, arguments, $0, isPermissive: true) }
     guard case .success = report.outcome else {
       ToolOutput.write(report)
+      let hasRoutes = !report.calls.contains { call in
+        if case .failure(let error) = call.answer { error.code == "no_route" } else { false }
+      }
       throw CommandError(
         "the tool came to no result, so what it uses is not known in full",
-        hints: ["add fixtures for the calls that had none"])
+        hints: [hasRoutes ? "add fixtures for the calls that had none" : "give the community's routes with --settings"])
     }
     var object = tool.manifest.json.object ?? [:]
     object["source"] = nil
@@ -252,7 +255,8 @@ enum ToolOutput {
       case .success(let value): value.canonicalString()
       case .failure(let failure): "failed by \(failure)"
       }
-    Terminal.standard.write(style.bold("result   ") + TerminalText.escaped(end) + "\n")
+    let text = end.hasSuffix("\n") ? String(end.dropLast()) : end
+    Terminal.standard.write(style.bold("result   ") + TerminalText.escapedLines(text) + "\n")
     Terminal.standard.write(style.bold("fuel     ") + "\(report.fuel)\n")
   }
 }
