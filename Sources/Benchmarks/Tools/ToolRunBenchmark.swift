@@ -4,7 +4,8 @@ import Sandbox
 /// How long a tool takes from asking for a worker to its result, in the full jail: with a new worker for each run, with
 /// one from the pool, and many in a row.
 enum ToolRunBenchmark {
-  /// What passes between two runs of the warm series: time to refill the pool.
+  /// What passes between two runs that are timed one by one: time to refill the pool, and for the kernel to forget the
+  /// run before. A box is not asked back to back all day.
   private static let pause = Duration.milliseconds(10)
 
   static func run(_ options: BenchmarkCommand.Options) async throws -> [Measurement] {
@@ -21,7 +22,7 @@ enum ToolRunBenchmark {
     var latencies = Latencies()
     for _ in 0..<count {
       // The end of a worker is no part of the next one's beginning.
-      while backend.population > 0 { try await Task.sleep(for: .milliseconds(1)) }
+      repeat { try await Task.sleep(for: pause) } while backend.population > 0
       let start = Stopwatch.nanoseconds
       isolation = try await SampleTool.run(on: backend)
       latencies.add(Stopwatch.nanoseconds - start)
