@@ -49,7 +49,26 @@ import Testing
       let list = try office.safebox(["run", "list", "--status", "finished", "--json"]).json
       #expect(list.array?.compactMap { $0["run"]?.string } == [run])
       #expect(try office.safebox(["run", "cancel", run, "--json"]).json["status"] == "finished")
+      try Self.replay(run, of: office, hash: try #require(view["execution"]?.string))
     }
+  }
+
+  /// Does a run again from its receipt and its bundle, the box being stopped; then with something else that the model said.
+  private static func replay(_ run: String, of office: Office, hash: String) throws {
+    let receipt = office.directory.file("receipt.json")
+    let bundle = office.directory.file("bundle.json")
+    try office.safebox(["run", "receipt", run, "--out", receipt])
+    try office.safebox(["run", "bundle", run, "--out", bundle])
+    try office.box.stop()
+    let replay = ["run", "replay", receipt, "--box-key", office.box.publicKeys, "--bundle"]
+    #expect(try Safebox.run(replay + [bundle]).output.hasPrefix(hash + "\n"))
+    #expect(try Safebox.run(replay + [bundle, "--json"]).json["execution"] == .string(hash))
+
+    let text = String(decoding: try office.directory.read("bundle.json"), as: UTF8.self)
+    let forged = text.replacingOccurrences(of: #"amount\": 125000"#, with: #"amount\": 125001"#)
+    #expect(forged != text)
+    let other = try office.directory.write(Array(forged.utf8), to: "forged.json")
+    #expect(try Safebox.run(replay + [other], expecting: 6).errors.contains("at call 2"))
   }
 
   @Test func aReportIsMailedWhenItIsApprovedAndNotWhenItIsCancelled() async throws {
