@@ -22,10 +22,13 @@ import Testing
 
   /// Every story, expected from its own box and from any; every mutation; and receipts with one wrong bit.
   static var cases: [Case] {
-    ToldStory.all.map { Case(name: $0.name, key: $0.key, bytes: $0.bytes) }
-      + ToldStory.all.map { Case(name: $0.name, key: "", bytes: $0.bytes) }
-      + (MutationTests.all + ParityMutations.all).map { Case(name: $0.code, key: $0.key, bytes: $0.bytes) }
-      + FlippedReceipts.all.enumerated().map { Case(name: "flip \($0.offset)", key: "", bytes: $0.element) }
+    let stories = ToldStory.all + ToldStory.runs
+    let mutations = MutationTests.all + ParityMutations.all + RunMutations.all
+    let flips = FlippedReceipts.all + FlippedReceipts.runs
+    return stories.map { Case(name: $0.name, key: $0.key, bytes: $0.bytes) }
+      + stories.map { Case(name: $0.name, key: "", bytes: $0.bytes) }
+      + mutations.map { Case(name: $0.code, key: $0.key, bytes: $0.bytes) }
+      + flips.enumerated().map { Case(name: "flip \($0.offset)", key: "", bytes: $0.element) }
   }
 
   /// Runs a driver over the cases and holds what the page says against what this package says.

@@ -14,6 +14,10 @@ import Testing
     "inclusion.root", "log-signature.es256", "constitution.possession", "statement.nonce", "approvals.signature",
     "approvals.epoch", "decision.too-early", "openings.digest",
   ]
+  private static let runs = ["run", "run-in-process", "run-resumed"]
+  private static let runMutations: Set = [
+    "tool.digest", "calls.repeated", "calls.count", "grants.method", "isolation.layers", "execution-hash.digest",
+  ]
 
   private static func vector(_ name: String, _ key: String, _ bytes: [UInt8]) throws -> JSON {
     let expected = key.isEmpty ? ExpectedBox.anyBox : try ExpectedBox(parsing: key)
@@ -33,14 +37,22 @@ import Testing
       .map { try Self.vector($0.name, $0.key, $0.bytes) }
     vectors += try MutationTests.all.filter { Self.mutations.contains($0.code) }
       .map { try Self.vector($0.code, $0.key, $0.bytes) }
+    vectors += try ToldStory.runs.filter { Self.runs.contains($0.name) }
+      .map { try Self.vector($0.name, $0.key, $0.bytes) }
+    for code in Self.runMutations.sorted() {
+      let mutation = try #require(RunMutations.all.first { $0.code == code })
+      vectors.append(try Self.vector(code, mutation.key, mutation.bytes))
+    }
     let lines = vectors.map { $0.canonicalString() }.joined(separator: ",\n")
     try Data("[\n\(lines)\n]\n".utf8).write(to: URL(fileURLWithPath: Self.path))
-    #expect(vectors.count == Self.stories.count + Self.mutations.count)
+    #expect(vectors.count == Self.count)
   }
+
+  private static let count = stories.count + mutations.count + runs.count + runMutations.count
 
   @Test func receiptsOfBeforeAreStillJudgedTheSame() throws {
     let vectors = try #require(try Vectors.own("receipts.json").array)
-    #expect(vectors.count == Self.stories.count + Self.mutations.count)
+    #expect(vectors.count == Self.count)
     for vector in vectors {
       let receipt = Array(vector["receipt"]?.string?.utf8 ?? "".utf8)
       let again = try Self.vector(vector["name"]?.string ?? "", vector["key"]?.string ?? "", receipt)

@@ -95,9 +95,15 @@ import Testing
 
 /// Receipts in which one bit of one byte is wrong, at places spread over the whole file.
 enum FlippedReceipts {
-  static let all: [[UInt8]] = ["passkey", "witnessed"].flatMap { name -> [[UInt8]] in
-    guard let bytes = ToldStory.all.first(where: { $0.name == name })?.bytes else { return [] }
-    return stride(from: 0, to: bytes.count, by: 83).map { place in
+  static let all = flipped(["passkey", "witnessed"], of: ToldStory.all)
+  static let runs = flipped(["run-resumed"], of: ToldStory.runs)
+
+  private static func flipped(_ names: [String], of stories: [ToldStory]) -> [[UInt8]] {
+    names.flatMap { name in stories.first { $0.name == name }.map { flipped($0.bytes) } ?? [] }
+  }
+
+  private static func flipped(_ bytes: [UInt8]) -> [[UInt8]] {
+    stride(from: 0, to: bytes.count, by: 83).map { place in
       var bytes = bytes
       bytes[place] ^= 1 << (place % 7)
       return bytes

@@ -20,6 +20,18 @@ struct ToldStory: Sendable, CustomStringConvertible {
       return []
     }
   }()
+
+  /// The receipts of runs.
+  static let runs: [ToldStory] = {
+    do {
+      return try RunStories.all().map { name, story in
+        ToldStory(name: name, key: try story.registration.box().es256Text, bytes: try story.receiptBytes())
+      }
+    } catch {
+      Issue.record("a run cannot be told: \(error)")
+      return []
+    }
+  }()
 }
 
 @Suite struct StoryTests {

@@ -33,6 +33,8 @@ struct TestLog {
   var constitution: JSON
   var openings: JSON
   var cosigners: [Cosigner] = []
+  /// The format of the receipt: a run's has neither constitution nor openings.
+  var format = "safebox-receipt/v1"
   /// The origin that the checkpoint names; nil for the box's.
   var origin: String?
 
@@ -53,10 +55,12 @@ struct TestLog {
     for cosigner in cosigners {
       try note.add(cosigner.cosign(checkpointText: checkpoint.textBytes, at: 1_790_000_000))
     }
-    var indices = Set(["genesis", "epoch", "opened", "started", "finished"].map { index(of: $0) })
-    for approval in roles["approvals"]?.array ?? [] { indices.insert(Int(approval.integer ?? -1)) }
-    return [
-      "format": "safebox-receipt/v1", "checkpoint": .string(note.description),
+    var indices: Set<Int> = []
+    for (_, role) in roles.object ?? [:] {
+      for index in role.array ?? [role] { indices.insert(Int(index.integer ?? -1)) }
+    }
+    var receipt: JSONObject = [
+      "format": .string(format), "checkpoint": .string(note.description),
       "es256": .string(Base64.encode(try box.es256.sign(checkpoint.textBytes).p1363)),
       "entries": .array(
         indices.sorted().filter(entries.indices.contains).map { index in
@@ -65,9 +69,13 @@ struct TestLog {
             "proof": .array(Self.path(to: index, of: leaves[...]).map { .string(Base64.encode($0.bytes)) }),
           ]
         }),
-      "roles": roles, "constitution": constitution, "openings": openings, "identity": nil, "evidence": nil,
-      "release": nil,
+      "roles": roles, "identity": nil, "evidence": nil, "release": nil,
     ]
+    if format == "safebox-receipt/v1" {
+      receipt["constitution"] = constitution
+      receipt["openings"] = openings
+    }
+    return .object(receipt)
   }
 
   /// The inclusion path by its definition (RFC 9162 section 2.1.3.1), written apart from the room that is tested.

@@ -24,7 +24,8 @@ enum ReceiptCommands {
       Command(
         "verify", "verify a receipt offline",
         discussion: "Opens no connection and reads no clock. Exit code 0 when accepted, 5 when not.",
-        arguments: [.positional("file", "the receipt, of an action or of a run", values: .file), pinned, .json], run: verify),
+        arguments: [.positional("file", "the receipt, of an action or of a run", values: .file), pinned, .json],
+        run: verify),
       Command(
         "explain", "tell in plain words what a receipt shows",
         arguments: [.positional("file", "the receipt, of an action or of a run", values: .file), pinned], run: explain),
