@@ -59,21 +59,27 @@ import Testing
   /// What the description calls required is there.
   @Test func answersHaveTheirForm() async throws {
     try await story {
-      let box = try TestBox()
+      let office = try Office()
+      let box = office.box
       let id = try box.propose()
       try box.approve(id, by: "engineer")
       try box.approve(id, by: "auditor")
       try box.wait(for: "executed", of: id)
       _ = try box.propose(2)
+      try office.register("reconcile")
+      let run = try office.finished("reconcile")
       let document = try box.ask("GET", "/openapi.json").json()
       let paths = try #require(document["paths"]?.object)
       for (template, item) in paths {
         guard let schema = item["get"]?.at("responses", "200", "content", "application/json", "schema"),
           schema != .null
         else { continue }
-        let path = template.replacingOccurrences(of: "{id}", with: id)
-          .replacingOccurrences(of: "{index}", with: "0").replacingOccurrences(of: "{name}", with: "payments")
-        let answer = try box.ask("GET", path)
+        var path = template.replacingOccurrences(of: "runs/{id}", with: "runs/\(run)")
+          .replacingOccurrences(of: "communities/{name}", with: "communities/acme")
+          .replacingOccurrences(of: "{id}", with: id).replacingOccurrences(of: "{index}", with: "0")
+          .replacingOccurrences(of: "{name}", with: "payments")
+        if template == "/v1/secrets" { path += "?community=acme" }
+        let answer = try box.ask("GET", path, token: office.token)
         #expect(answer.status == 200, "\(path)")
         #expect(answer.headers["content-type"] == "application/json", "\(path)")
         let faults = faults(try answer.json(), schema, document, path)

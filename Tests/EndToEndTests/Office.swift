@@ -109,6 +109,15 @@ final class Office {
     return try #require(try ending.json["run"]?.string)
   }
 
+  /// Lets a tool that needs nobody come to its end; the run's id.
+  func finished(_ tool: String) throws -> String {
+    let ending = try safebox([
+      "run", "start", tool, "--community", "acme", "--input", "\(try self.tool(tool))/input.json", "--wait", "60s",
+      "--json",
+    ])
+    return try #require(try ending.json["run"]?.string)
+  }
+
   func show(_ run: String) throws -> JSON { try safebox(["run", "show", run, "--json"]).json }
 
   /// Waits until a run has no worker and waits for a decision; the proposal's action digest.

@@ -24,7 +24,7 @@ import Testing
       let key = ["--box-key", office.box.publicKeys]
 
       // From here on nobody talks to the box.
-      office.box.kill()
+      try office.box.kill()
       let verified = try Safebox.run(["receipt", "verify", receipt, "--json"] + key).json
       #expect(verified["verdict"] == "accepted")
       let told = try Safebox.run(["receipt", "explain", receipt] + key).output
