@@ -1,5 +1,6 @@
 import CanonicalJSON
 import Governance
+import Keychain
 
 /// `Protocol.Action`: proposes an action of any type that the manifest grants.
 public struct ActionCall: HostCall {
@@ -28,6 +29,34 @@ public struct ActionCall: HostCall {
       }
       return (type, object)
     }
-    return HostCallPlan(facts: [["types": type]], step: .change(type: type, params: params))
+    try Self.checkOwners(type, context.tool)
+    // Settings and secrets come by this name: a tool acts for the community that it runs for and for no other.
+    if let community = params["community"], community != .string(context.community),
+      !ActionType.folded.contains(type)
+    {
+      throw HostCallError(
+        "not_granted", "params.community is \(community.summary): this run is of \(context.community)")
+    }
+    return HostCallPlan(
+      facts: [["types": type]], secrets: SecretResolver.names(in: .object(params)),
+      step: .change(type: type, params: params))
+  }
+
+  /// First words of the types by which owners govern.
+  private static let ownersWords: Set<String> = [
+    "box", "community", "execution", "governance", "run", "secret", "signer", "tool",
+  ]
+
+  /// A star grants what tools do, never what owners do: those types must stand in the manifest letter by letter.
+  private static func checkOwners(_ type: String, _ tool: ToolManifest) throws(HostCallError) {
+    guard ownersWords.contains(String(type.prefix { $0 != "." })) else { return }
+    let isWritten = tool.uses.contains { grant in
+      grant.method == "Action.propose"
+        && grant.allows["types"]?.contains { $0.text.utf8.elementsEqual(type.utf8) } ?? false
+    }
+    guard !isWritten else { return }
+    throw HostCallError(
+      "not_granted", "\(JSON.string(type).summary) is the owners': the manifest must grant it by its whole name",
+      details: ["method": "Action.propose", "dimension": "types", "value": .string(type)])
   }
 }

@@ -75,7 +75,7 @@ public struct HTTPCall: HostCall {
     }
     let facts = ["hosts": call.template.url.hostFact, "paths": call.template.url.pathFact]
     return HostCallPlan(
-      facts: [facts], secrets: SecretResolver.names(in: arguments),
+      facts: [facts], secrets: SecretResolver.names(in: [arguments, .string(call.url)]),
       step: .observe { [services] in await Self.look(method, call, context, services) })
   }
 
@@ -140,7 +140,9 @@ public struct HTTPCall: HostCall {
     let url = call.template.url
     return HostCallPlan(
       facts: [["hosts": url.hostFact, "paths": url.pathFact, "methods": method]],
-      secrets: SecretResolver.names(in: arguments), step: .change(type: "http.request", params: params))
+      // What is sent, too: a body that became a text holds the names of its members.
+      secrets: SecretResolver.names(in: [arguments, .object(params)]),
+      step: .change(type: "http.request", params: params))
   }
 
   /// What all three methods take.

@@ -52,6 +52,8 @@ struct HeaderFields: Sendable {
   private static let own: Set<String> = [
     "host", "content-length", "transfer-encoding", "connection", "idempotency-key", "expect", "te", "trailer",
     "upgrade", "keep-alive", "http2-settings",
+    // By these, servers take another method or path than the one that was granted and approved.
+    "x-http-method", "x-http-method-override", "x-method-override", "x-original-url", "x-rewrite-url",
   ]
 
   private static func isToken(_ text: String) -> Bool {

@@ -77,8 +77,7 @@ extension ExecutionOutcome {
 }
 
 extension ExecutionOrder {
-  /// Where the community's messages may go.
-  var messageEgress: EgressPolicy {
-    .publicInternet(and: policy.egress + settings.egress)
-  }
+  /// Where the community's messages may go. A tool names the endpoints of pushes, so as with ``HTTPRequestExecutor``
+  /// no name leads to an address that the settings name.
+  var messageEgress: EgressPolicy { HTTPRequestExecutor.egress(of: self) }
 }

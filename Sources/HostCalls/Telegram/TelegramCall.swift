@@ -51,7 +51,7 @@ public struct TelegramCall: HostCall {
       return HostCallPlan(facts: facts, step: .change(type: TelegramSendExecutor.actionType, params: params))
     }
     let peer = TelegramPeer(
-      route: route, client: services.client, egress: .publicInternet(and: context.settings.egress),
+      route: route, client: services.client, egress: .publicInternet(andLiterally: context.settings.egress),
       resolver: services.keychain.resolver(community: context.community))
     return HostCallPlan(
       facts: facts,

@@ -112,6 +112,11 @@ struct HTTPCallTests {
       ("arguments.timeout", ["url": "https://e.example", "timeout": 0]),
       ("arguments.timeout", ["url": "https://e.example", "timeout": .double(1.5)]),
       ("arguments.headers.Host", ["url": "https://e.example", "headers": ["Host": "x"]]),
+      (
+        "arguments.headers.X-HTTP-Method-Override",
+        ["url": "https://e.example", "headers": ["X-HTTP-Method-Override": "PUT"]]
+      ),
+      ("arguments.headers.x-original-url", ["url": "https://e.example", "headers": ["x-original-url": "/admin"]]),
       ("arguments.headers.X", ["url": "https://e.example", "headers": ["X": "a\r\nb"]]),
       ("arguments.headers", ["url": "https://e.example", "headers": ["X y": "a"]]),
       ("arguments.params.a", ["url": "https://e.example", "params": ["a": [1]]]),

@@ -20,6 +20,15 @@ struct HTTPSecretTests {
     }
   }
 
+  /// JSON with a fraction leaves as a text, and a placeholder in a member's name is one in that text.
+  @Test func aSecretInTheNameOfAMemberIsOneOfThePlan() throws {
+    let box = try CallBox()
+    let plan = try box.change(
+      "HTTP.send", ["method": "POST", "url": "https://e.example/", "body": ["{{keychain:bank}}": .double(1.5)]]
+    ).plan
+    #expect(plan.secrets == ["bank"])
+  }
+
   @Test func aLookPutsThemInAtTheBorder() async throws {
     let peer = try Self.echo()
     let box = try CallBox()
