@@ -109,21 +109,48 @@ struct CallWork: Sendable {
 
   private func sleep(_ waits: @Sendable (CallWait?) async -> Void) async throws -> CallAnswer {
     let arguments = try SleepArguments(arguments)
-    try grant([:])
+    let reservation = try admit(WorkflowMethods.sleep, [:])
     let until = calledAt + arguments.milliseconds
     let left = until - services.host.now
     if left > 0 {
       await waits(CallWait(call: call, method: method, reason: .time(until)))
-      try await Task.sleep(for: .milliseconds(left))
+      do {
+        try await Task.sleep(for: .milliseconds(left))
+      } catch {
+        services.usage.settle(reservation, as: nil)
+        throw error
+      }
       await waits(nil)
     }
-    return CallAnswer(.success(.null))
+    var answer = CallAnswer(.success(.null))
+    answer.reservation = reservation
+    return answer
   }
 
   private func task(_ waits: @Sendable (CallWait?) async -> Void) async throws -> CallAnswer {
     let arguments = try TaskArguments(arguments)
     let name = String(arguments.tool.prefix { $0 != "@" })
-    try grant(["tools": name])
+    // A digest would be held against patterns of names.
+    guard SHA256Digest(hex: name) == nil else {
+      throw HostCallError("bad_argument", "arguments.tool: expected NAME or NAME@VERSION, found a digest")
+    }
+    let reservation = try admit(WorkflowMethods.run, ["tools": name])
+    var answer: CallAnswer
+    do {
+      answer = try await attempts(arguments, waits)
+    } catch let error as HostCallError {
+      answer = CallAnswer(.failure(error))
+    } catch {
+      services.usage.settle(reservation, as: nil)
+      throw error
+    }
+    answer.reservation = reservation
+    return answer
+  }
+
+  private func attempts(
+    _ arguments: TaskArguments, _ waits: @Sendable (CallWait?) async -> Void
+  ) async throws -> CallAnswer {
     events.say(
       "call",
       [
@@ -202,10 +229,17 @@ struct CallWork: Sendable {
     return digest
   }
 
-  private func grant(_ facts: [String: String]) throws(HostCallError) {
-    guard identity.manifest.permits(method, facts: facts) else {
-      throw HostCallError("not_granted", "the manifest of \(identity.manifest.name) does not grant \(method)")
-    }
+  /// Tasks and timers are held against grants and rates as every call is.
+  private func admit(
+    _ method: HostMethod, _ facts: [String: String]
+  ) throws(HostCallError) -> UsageLedger.Reservation {
+    let context = HostCallContext(
+      run: identity.id.hex, call: call, tool: identity.manifest, community: identity.started.community,
+      settings: CommunitySettings(), now: services.host.now)
+    let plan = HostCallPlan(
+      facts: [facts],
+      step: .observe { HostCallOutcome(.failure(HostCallError("failed", "the run itself answers this"))) })
+    return try services.usage.admit(plan, method: method, in: context)
   }
 
   /// The name of a task's attempt: made from what asked for it, so that asking again is the same run.

@@ -46,7 +46,9 @@ final class MemoryBox: RunHost, RunStore, Sendable {
   }
 
   /// Registers a tool and returns its digest.
-  func register(_ name: String, _ source: String, uses: [(String, [String: [String]])] = []) throws -> SHA256Digest {
+  func register(
+    _ name: String, _ source: String, uses: [(String, [String: [String]])] = [], rates: [ToolManifest.Rate] = []
+  ) throws -> SHA256Digest {
     let bytes = Array(source.utf8)
     let manifest = ToolManifest(
       name: name, version: "1", source: SHA256.hash(bytes),
@@ -54,7 +56,8 @@ final class MemoryBox: RunHost, RunStore, Sendable {
         var object: JSONObject = ["method": .string(method)]
         for (dimension, patterns) in allows { object[dimension] = .array(patterns.map(JSON.string)) }
         return try Grant(json: .object(object), path: "uses")
-      }, isolation: ToolManifest.IsolationDemand(backend: "inprocess", isFullRequired: false))
+      }, rates: rates,
+      isolation: ToolManifest.IsolationDemand(backend: "inprocess", isFullRequired: false))
     state.withLock { state in
       state.manifests[manifest.digest] = manifest
       state.sources[manifest.source] = bytes
