@@ -163,21 +163,24 @@ public final class Box: Sendable {
       let scheduler = ExecutionScheduler(
         sequencer: sequencer, executors: executors, openings: openings, metrics: metrics, clock: environment.clock,
         report: environment.report)
+      let calls = HostCallTable.standard(services)
+      let sources = SourceStore(blobs: blobs, blocking: blocking)
+      let methods = Dictionary((calls.methods + WorkflowMethods.all).map { ($0.name, $0) }) { first, _ in first }
       let core = BoxCore(
         sequencer: sequencer, executors: executors, scheduler: scheduler, openings: openings, keychain: keychain,
         index: index, epochs: epochs, events: events, metrics: metrics, blocking: blocking,
+        tools: ToolProposals(sources: sources, methods: methods, sessions: sandbox),
         idempotencySecret: try HKDFSHA256.derive(
           from: keys.master, salt: [], info: Array("safebox/idempotency/v1".utf8), count: 32))
       self.core = core
       let host = BoxRunHost(
         core: core, index: RunIndex(reader: store.reader), payloads: RunPayloads(blobs: blobs),
-        sources: SourceStore(blobs: blobs, blocking: blocking), settlements: settlements, clock: environment.clock)
-      let calls = HostCallTable.standard(services)
+        sources: sources, settlements: settlements, clock: environment.clock)
       runs = BoxRuns(
         core: core, host: host,
         service: RunService(
           host: host, sessions: sandbox, store: host, calls: calls, usage: usage, report: environment.report),
-        sources: host.sources, calls: calls)
+        sources: sources, calls: calls)
       startMode = .ready
       witnesses = client.map { client in
         WitnessKeeper(

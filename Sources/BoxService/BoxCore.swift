@@ -19,6 +19,7 @@ struct BoxCore: Sendable {
   let events: EventHub
   let metrics: Metrics
   let blocking: BlockingWork
+  let tools: ToolProposals
   /// From which the salts of repeated requests are derived.
   let idempotencySecret: SecretBytes
   /// Requests under one idempotency key, one after the other.
@@ -54,6 +55,7 @@ struct BoxCore: Sendable {
 
   /// Keeps the openings, then opens the proposal: a crash in between leaves openings that nothing cites.
   private func open(_ request: ProposalRequest) async throws -> SHA256Digest {
+    try await tools.check(request.action)
     let step = Sequencer.OpenStep(
       action: request.action, proposer: request.proposer, salt: request.salt, expires: request.expires,
       claim: request.claim)

@@ -50,6 +50,13 @@ public struct BoxFacts: Sendable, Hashable {
     }
   }
 
+  /// What stands around the tools.
+  public enum Sandbox: Sendable, Hashable {
+    case none(reason: String)
+    /// Each tool has a jail of its own; the layers that this machine does not give it, sorted.
+    case jail(missing: [String])
+  }
+
   public var hardware: Hardware
   public var witnesses: Witnesses
   public var log: Log
@@ -58,8 +65,7 @@ public struct BoxFacts: Sendable, Hashable {
   public var listeners: [Listener]
   /// The process has the privileges of root.
   public var isRoot: Bool
-  /// Tools run in a jail. Without one no tool runs at all.
-  public var hasSandbox: Bool
+  public var sandbox: Sandbox
   /// The private keys of the box lie in files that the operator can read.
   public var keysAreFiles: Bool
   /// Private values lie encrypted beside the log and can be erased.
@@ -68,7 +74,7 @@ public struct BoxFacts: Sendable, Hashable {
 
   public init(
     hardware: Hardware, witnesses: Witnesses, log: Log, clock: Clock, durability: Durability, listeners: [Listener],
-    isRoot: Bool, hasSandbox: Bool, keysAreFiles: Bool, valuesAreErasable: Bool, constitution: Constitution
+    isRoot: Bool, sandbox: Sandbox, keysAreFiles: Bool, valuesAreErasable: Bool, constitution: Constitution
   ) {
     self.hardware = hardware
     self.witnesses = witnesses
@@ -77,7 +83,7 @@ public struct BoxFacts: Sendable, Hashable {
     self.durability = durability
     self.listeners = listeners
     self.isRoot = isRoot
-    self.hasSandbox = hasSandbox
+    self.sandbox = sandbox
     self.keysAreFiles = keysAreFiles
     self.valuesAreErasable = valuesAreErasable
     self.constitution = constitution

@@ -175,9 +175,14 @@ public enum ClaimCeiling {
   }
 
   private static func tools(_ facts: BoxFacts) -> CeilingClaim.State {
-    facts.hasSandbox
-      ? .proved(evidence: "each runs in a jail of its own")
-      : .notProved(reason: "there is no sandbox here; tools do not run")
+    switch facts.sandbox {
+    case .none(let reason): .notProved(reason: "there is no jail here: \(reason)")
+    case .jail(let missing) where missing.isEmpty:
+      .proved(
+        evidence: "each has one of its own with every layer, unless its approved manifest says otherwise")
+    case .jail(let missing):
+      .notProved(reason: "each has one of its own, but this machine gives it no \(missing.joined(separator: ", "))")
+    }
   }
 
   private static func withoutHardware(_ facts: BoxFacts, _ reason: String) -> CeilingClaim.State {

@@ -345,10 +345,18 @@ actor RunDriver {
     for (_, answer) in ready {
       if let reservation = answer.reservation { services.usage.settle(reservation, as: nil) }
     }
-    let waits = waits
     open = [:]
     ready = []
-    if isCancelled { for wait in waits { await letGo(of: wait) } }
+    guard isCancelled else { return }
+    // From the log, because after a crash it may know of calls that were never made again.
+    do {
+      for id in try await services.host.openProposals(of: identity.id) {
+        await services.host.withdraw(id, run: identity.id)
+      }
+      for child in try await services.host.openTasks(of: identity.id) { await services.tasks.cancel(child) }
+    } catch {
+      services.report("run \(identity.id): what it asked for could not be withdrawn: \(error)")
+    }
   }
 
   /// What a cancelled run has asked for is withdrawn, and its tasks are cancelled.

@@ -49,6 +49,12 @@ public protocol RunHost: Sendable {
   /// Withdraws what a run has proposed and nobody has begun to carry out.
   func withdraw(_ proposal: SHA256Digest, run: RunID) async
 
+  /// What a run has proposed and nobody has decided or withdrawn, also before a crash.
+  func openProposals(of run: RunID) async throws -> [SHA256Digest]
+
+  /// The tasks of a run that have no end in the log.
+  func openTasks(of run: RunID) async throws -> [RunID]
+
   /// The tool version that `NAME` (the newest registered), `NAME@VERSION` or a digest names; nil where there is none that may
   /// be started.
   func tool(named text: String) async throws -> SHA256Digest?

@@ -81,6 +81,8 @@ public actor RunService {
   private var isStopping = false
   /// Runs that are being taken up after a start.
   private var resuming: Set<RunID> = []
+  /// Those of them that somebody cancels meanwhile.
+  private var doomed: Set<RunID> = []
   /// Why runs could not be taken up or gone on with; they stay in the log as begun.
   public private(set) var stuck: [RunID: String] = [:]
   /// The tasks under way, by the run at the top.
@@ -166,13 +168,14 @@ public actor RunService {
         stuck[id] = nil
         if let root { trees[root, default: []].insert(id) }
         launch(identity, isNew: false, root: root)
-        if isOrphan { await live[id]?.driver.cancel() }
+        if doomed.remove(id) != nil || isOrphan { await live[id]?.driver.cancel() }
       } catch Failure.over {
         stuck[id] = nil
       } catch {
         note(stuck: id, "\(error)")
       }
       resuming.remove(id)
+      doomed.remove(id)
       if live[id] == nil { wake(id, nil) }
     }
   }
@@ -251,6 +254,10 @@ public actor RunService {
     if let start = starting[id] { _ = try? await start.value }
     if let run = live[id] {
       await run.driver.cancel()
+      return true
+    }
+    if resuming.contains(id) {
+      doomed.insert(id)
       return true
     }
     guard stuck[id] != nil else { return false }

@@ -12,7 +12,7 @@ import Testing
       hardware: .none, witnesses: .configured(count: 3, cosigned: 41, askedAtStart: true),
       log: .writable(entries: 42), clock: .host, durability: .confirmed,
       listeners: [.init(address: "127.0.0.1:8080", isLoopback: true, isEncrypted: false)], isRoot: false,
-      hasSandbox: true, keysAreFiles: true, valuesAreErasable: true,
+      sandbox: .jail(missing: []), keysAreFiles: true, valuesAreErasable: true,
       constitution: try Constitution(json: story.constitution(epoch: 1)))
     try change(&facts)
     return facts
@@ -62,7 +62,8 @@ import Testing
     try loses({ $0.log = .readOnly(reason: "the tail does not lead to the signed root") }, ["log-intact"])
     try loses({ $0.durability = .unconfirmed(why: "synchronous is off") }, ["durable"])
     try loses({ $0.isRoot = true }, ["least-privilege"])
-    try loses({ $0.hasSandbox = false }, ["isolated-tools"])
+    try loses({ $0.sandbox = .none(reason: "no worker") }, ["isolated-tools"])
+    try loses({ $0.sandbox = .jail(missing: ["seccomp"]) }, ["isolated-tools"])
     try loses({ $0.valuesAreErasable = false }, ["erasable"])
     try loses(
       { $0.listeners.append(.init(address: "0.0.0.0:80", isLoopback: false, isEncrypted: false)) }, ["transport"])

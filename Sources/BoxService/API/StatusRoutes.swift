@@ -3,6 +3,7 @@ import Cryptography
 import Governance
 import HTTPServer
 import Receipts
+import Sandbox
 
 /// What the box is and what it proves here and now.
 struct StatusRoutes: Sendable {
@@ -12,6 +13,11 @@ struct StatusRoutes: Sendable {
     let claim = APISchemas.object(
       ["id": APISchemas.text, "title": APISchemas.text, "state": APISchemas.text],
       optional: ["evidence": APISchemas.text, "reason": APISchemas.text])
+    let backend = APISchemas.object(
+      [
+        "backend": APISchemas.text, "available": ["type": "boolean"], "applied": APISchemas.list(of: APISchemas.text),
+        "missing": APISchemas.anyObject,
+      ], optional: ["reason": APISchemas.text])
     let restraint = APISchemas.object(
       ["kind": APISchemas.text, "proposal": APISchemas.digest], optional: ["until": APISchemas.integer])
     return [
@@ -27,8 +33,8 @@ struct StatusRoutes: Sendable {
                 "types": APISchemas.list(of: APISchemas.text), "claims": APISchemas.list(of: claim),
               ],
               optional: [
-                "epoch": APISchemas.integer, "constitution": APISchemas.digest,
-                "restraints": APISchemas.list(of: restraint),
+                "backends": APISchemas.list(of: backend), "epoch": APISchemas.integer,
+                "constitution": APISchemas.digest, "restraints": APISchemas.list(of: restraint),
               ]))
         ],
         handler: { _ in HTTPResponse.json(try await status()) }),
@@ -56,7 +62,7 @@ struct StatusRoutes: Sendable {
       "box": .string(box.origin), "version": .string(Box.version), "mode": .string("\(box.mode)"),
       "size": .integer(Int64(size)),
       "types": .array(((box.core?.executors.types ?? []) + ActionType.folded.sorted()).map { .string($0) }),
-      "claims": .array(try await claims()),
+      "claims": .array(try await claims()), "backends": .array(await box.sandbox.status().map(Self.view)),
     ]
     if let core = box.core {
       let (epoch, digest, restraints) = try await core.sequencer.inspect { state, now in
@@ -79,6 +85,18 @@ struct StatusRoutes: Sendable {
       case .revoke(let signer): .string("revoked \(signer)")
       }
     if case .at(let time) = restraint.lapse { object["until"] = .integer(time) }
+    return .object(object)
+  }
+
+  /// Where tools may run: what holds there, what does not and why.
+  private static func view(_ row: Sandbox.Row) -> JSON {
+    var missing: JSONObject = [:]
+    for (name, reason) in row.missing { missing[name] = .string(reason) }
+    var object: JSONObject = [
+      "backend": .string(row.name.rawValue), "available": .bool(row.isAvailable),
+      "applied": .array(row.applied.map(JSON.string)), "missing": .object(missing),
+    ]
+    object["reason"] = row.reason.map(JSON.string)
     return .object(object)
   }
 

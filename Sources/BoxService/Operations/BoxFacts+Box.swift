@@ -35,7 +35,7 @@ extension Box {
           address: bound.admin.first?.description ?? configuration.admin.text,
           isLoopback: configuration.admin.isLoopback, isEncrypted: false),
       ],
-      isRoot: CurrentProcess.isRoot, hasSandbox: false, keysAreFiles: true, valuesAreErasable: true,
+      isRoot: CurrentProcess.isRoot, sandbox: await sandbox.fact(), keysAreFiles: true, valuesAreErasable: true,
       constitution: constitution)
   }
 

@@ -144,6 +144,19 @@ extension BoxRunHost: RunHost {
     return .object(object)
   }
 
+  func openProposals(of run: RunID) async throws -> [SHA256Digest] {
+    try await core.sequencer.inspect { state, now in
+      state.openProposals(at: now).filter { state.proposal($0)?.proposer == .run(run) }
+    }
+  }
+
+  func openTasks(of run: RunID) async throws -> [RunID] {
+    let index = index
+    return try await core.blocking.run {
+      try index.children(of: run, limit: .max).filter { try index.row($0)?.finished == nil }
+    }
+  }
+
   func withdraw(_ proposal: SHA256Digest, run: RunID) async {
     // What is over or has begun stays as it is.
     try? await core.vote(ProposalVote(verdict: .withdraw, proposal: proposal, voice: .run(run)))

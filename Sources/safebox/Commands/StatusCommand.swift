@@ -31,6 +31,15 @@ enum StatusCommand {
       line("in force ", "\(restraint["kind"]?.string ?? "?")\(until), by \(restraint["proposal"]?.string ?? "?")")
     }
     line("actions  ", (status["types"]?.array ?? []).compactMap(\.string).joined(separator: " "))
+    for backend in status["backends"]?.array ?? [] {
+      let isAvailable = backend["available"] == true
+      let missing = (backend["missing"]?.object ?? [:]).map { "\($0.key) (\($0.value.string ?? "?"))" }.sorted()
+      var text = "\(backend["backend"]?.string ?? "?"): "
+      let layers = backend["applied"]?.array?.count ?? 0
+      text += isAvailable ? "\(layers) layers" : "no, \(backend["reason"]?.string ?? "?")"
+      if !missing.isEmpty { text += "; without \(missing.joined(separator: ", "))" }
+      line("backend  ", text)
+    }
     terminal.write("\nwhat this box proves here and now:\n")
     for claim in status["claims"]?.array ?? [] {
       let isProved = claim["state"]?.string == "proved"

@@ -20,7 +20,7 @@ final class MemoryBox: RunHost, RunStore, Sendable {
     var called: [RunID: [(called: RunCalled, at: Int64)]] = [:]
     var resumed: [RunResumed] = []
     var finished: [RunID: (RunFinished, Int64)] = [:]
-    var proposals: [SHA256Digest: (type: String, params: JSONObject)] = [:]
+    var proposals: [SHA256Digest: (type: String, params: JSONObject, run: RunID)] = [:]
     var settled: [SHA256Digest: ProposalSettlement] = [:]
     var withdrawn: Set<SHA256Digest> = []
     /// The recording after which the log takes nothing more.
@@ -138,7 +138,7 @@ final class MemoryBox: RunHost, RunStore, Sendable {
     _ type: String, _ params: JSONObject, disclose: Set<String>, run: RunID, call: Int
   ) async throws -> SHA256Digest {
     let id = SHA256Digest.of(["run": .string(run.hex), "call": .integer(Int64(call))])
-    _ = try recording { $0.proposals[id] = (type, params) }
+    _ = try recording { $0.proposals[id] = (type, params, run) }
     return id
   }
 
@@ -149,6 +149,19 @@ final class MemoryBox: RunHost, RunStore, Sendable {
       await changed.wait(after: turn)
     }
     return nil
+  }
+
+  func openProposals(of run: RunID) async throws -> [SHA256Digest] {
+    state.withLock { state in
+      let open = state.proposals.filter { $0.value.run == run && state.settled[$0.key] == nil }
+      return open.map(\.key).filter { !state.withdrawn.contains($0) }
+    }
+  }
+
+  func openTasks(of run: RunID) async throws -> [RunID] {
+    state.withLock { state in
+      state.started.filter { $0.value.0.parent?.run == run && state.finished[$0.key] == nil }.map(\.key)
+    }
   }
 
   func withdraw(_ proposal: SHA256Digest, run: RunID) async {
