@@ -57,7 +57,7 @@ enum ReceiptTargets {
     let leaves = entries.map { MerkleTree.leafHash($0) }
     let checkpoint = try Checkpoint(
       origin: box, size: UInt64(leaves.count), root: MerkleTree.root(ofLeafHashes: leaves))
-    let tree = Leaves(hashes: leaves)
+    let tree = FuzzLeaves(hashes: leaves)
     let items = try entries.enumerated().map { index, entry in
       Receipt.Item(
         index: UInt64(index), entry: entry,
@@ -67,15 +67,6 @@ enum ReceiptTargets {
       checkpoint: try SignedCheckpoint(checkpoint, signers: noteSigners), items: items,
       roles: Receipt.Roles(genesis: 0, epoch: 0, opened: 1, approvals: [2], started: 3, finished: 4),
       constitution: constitution, openings: [opening])
-  }
-
-  /// A tree small enough to hash anew for every node.
-  private struct Leaves: HashReader {
-    let hashes: [SHA256Digest]
-
-    func hash(level: Int, index: UInt64) -> SHA256Digest {
-      MerkleTree.root(ofLeafHashes: hashes[(Int(index) << level)..<((Int(index) + 1) << level)])
-    }
   }
 
   private static let tokens = [
@@ -116,5 +107,14 @@ enum ReceiptTargets {
       try FuzzTarget.require(receipt.openings[digest] == opening, "another opening is accepted")
     }
     return "accepted"
+  }
+}
+
+/// A tree small enough to hash anew for every node.
+struct FuzzLeaves: HashReader {
+  let hashes: [SHA256Digest]
+
+  func hash(level: Int, index: UInt64) -> SHA256Digest {
+    MerkleTree.root(ofLeafHashes: hashes[(Int(index) << level)..<((Int(index) + 1) << level)])
   }
 }

@@ -23,6 +23,7 @@ enum Registry {
     GovernanceTargets.constitution,
     ReceiptTargets.parse,
     ReceiptTargets.verify,
+    RunReceiptTargets.verify,
     HTTPTargets.head,
     HTTPTargets.chunks,
     WorkerTargets.frames,
