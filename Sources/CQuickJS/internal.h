@@ -34,6 +34,10 @@ struct engine {
   int32_t argument_count;
   bool synchronous;
 
+  // Of a synchronous program: it runs where no clock can stop it, so what takes long is counted too.
+  int64_t work;           // of POLLS_PER_UNIT for each unit of fuel
+  size_t base;            // memory before the program made any
+
   jmp_buf exit;           // of the innermost `enter`
   engine_state state;
   engine_failure failure;
@@ -60,6 +64,11 @@ void engine_fail(engine *e, engine_failure failure, const char *message, size_t 
 // Ends the program from within: unwinds everything that it and the engine are doing, so that neither can catch it and the
 // engine's own handling of such a thing is never needed. Nothing of it runs afterwards; its memory is all in one list.
 _Noreturn void engine_exit(engine *e, engine_failure failure, const char *message);
+
+enum { POLLS_PER_UNIT = 10000 };
+
+// Counts work of a synchronous program, and ends it where its fuel is used up.
+void engine_work(engine *e, size_t count);
 
 // In quickjs.c's own translation unit, because they need its internals.
 void engine_set_poll_counter(JSContext *context, int polls);

@@ -5,7 +5,7 @@
 
 #include "natives.h"
 
-enum { POLLS_PER_UNIT = 10000, MESSAGE_BYTES = 4096 };
+enum { MESSAGE_BYTES = 4096 };
 
 const char *engine_version(void) { return JS_GetVersion(); }
 
@@ -29,8 +29,21 @@ static void fail_text(engine *e, engine_failure failure, const char *message) {
   engine_fail(e, failure, message, strlen(message));
 }
 
+void engine_work(engine *e, size_t count) {
+  if (!e->synchronous) return;
+  int64_t budget = e->limits.fuel * POLLS_PER_UNIT;
+  e->work = count < (size_t)(budget - e->work) ? e->work + (int64_t)count : budget;
+  if (e->work >= budget) engine_exit(e, ENGINE_FUEL, "");
+}
+
 static int on_poll(JSRuntime *runtime, void *opaque) {
   engine *e = opaque;
+  if (e->synchronous) {
+    // Whatever came before this poll may have gone through all that the program holds.
+    engine_work(e, 1 + (e->memory > e->base ? (e->memory - e->base) >> 8 : 0));
+    engine_set_poll_counter(e->context, 1);
+    return 0;
+  }
   if (++e->fuel >= e->limits.fuel) engine_exit(e, ENGINE_FUEL, "");
   return 0;
 }
@@ -72,7 +85,7 @@ static void install(engine *e, void *argument) {
   JSContext *context = e->context = JS_NewContextRaw(e->runtime);
   if (!context) return;
   if (JS_AddIntrinsicBaseObjects(context) || JS_AddIntrinsicDate(context) || JS_AddIntrinsicEval(context) ||
-      JS_AddIntrinsicRegExp(context) || JS_AddIntrinsicJSON(context) || JS_AddIntrinsicProxy(context) ||
+      (i->count && JS_AddIntrinsicRegExp(context)) || JS_AddIntrinsicJSON(context) || JS_AddIntrinsicProxy(context) ||
       JS_AddIntrinsicMapSet(context) || JS_AddIntrinsicTypedArrays(context) || JS_AddIntrinsicPromise(context) ||
       JS_AddIntrinsicAToB(context))
     return;
@@ -329,6 +342,8 @@ engine_state engine_start(
   beginning b = {source, arguments, count};
   e->now = now;
   e->synchronous = synchronous;
+  e->base = e->memory;
+  if (synchronous) engine_set_poll_counter(e->context, 1);
   enter(e, begin, &b);
   return e->state;
 }

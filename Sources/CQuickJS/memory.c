@@ -21,6 +21,7 @@ static void insert(engine *e, engine_block *block) {
 static void reserve(engine *e, size_t old, size_t new) {
   if (new > old && new - old > e->limits.memory - e->memory) engine_exit(e, ENGINE_MEMORY, "");
   e->memory = e->memory - old + new;
+  if (new > old) engine_work(e, 1 + ((new - old) >> 6));
 }
 
 static void *allocate(engine *e, size_t size, bool zeroed) {

@@ -14,7 +14,7 @@
 typedef struct engine engine;
 
 typedef struct {
-  int64_t fuel;         // units of 10,000 polls
+  int64_t fuel;         // units of 10,000 polls; of a synchronous program, of 10,000 polls weighted by its memory
   size_t memory;        // bytes
   size_t stack;         // bytes
   int32_t calls;        // in the whole run
