@@ -38,14 +38,15 @@ enum GatewayBenchmark {
       measurements.append(added("gateway-chat-added/litellm", other, directChat))
     }
     measurements.append(
-      try await fromTool("gateway-chat-added/run", "chatter", box, client, model, options, directChat))
+      try await fromTool("gateway-chat-added/safebox-run", "chatter", box, client, model, options, directChat))
 
     let directGet = try await direct(client, model, "GET", "/hello", nil, options)
     let hostGet = try await calls.measure("HTTP.get", ["url": .string("http://\(model)/hello")], options) {
       $0["status"] == 200
     }
     measurements.append(added("gateway-get-added/safebox", hostGet, directGet))
-    measurements.append(try await fromTool("gateway-get-added/run", "getter", box, client, model, options, directGet))
+    measurements.append(
+      try await fromTool("gateway-get-added/safebox-run", "getter", box, client, model, options, directGet))
     return measurements
   }
 

@@ -51,10 +51,11 @@ extension Catalogue {
     Group(
       "what LLM.chat adds", unit: "calls", kind: .latency, goal: .init(text: "p50 < 1 ms", p50: 1000),
       ("gateway-chat-added/safebox", "Safebox, the host call"),
-      ("gateway-chat-added/run", "Safebox, tool, jail and log"),
+      ("gateway-chat-added/safebox-run", "Safebox, tool, jail and log"),
       ("gateway-chat-added/litellm", "LiteLLM's proxy")),
     Group(
       "what HTTP.get adds", unit: "calls", kind: .latency, goal: .init(text: "p50 < 1 ms", p50: 1000),
-      ("gateway-get-added/safebox", "Safebox, the host call"), ("gateway-get-added/run", "Safebox, tool, jail and log")),
+      ("gateway-get-added/safebox", "Safebox, the host call"),
+      ("gateway-get-added/safebox-run", "Safebox, tool, jail and log")),
   ]
 }
