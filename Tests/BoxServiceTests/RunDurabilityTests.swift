@@ -199,8 +199,8 @@ import Testing
       box, "deep",
       """
       export default async function () {
-        let value = "\\uffff"
-        for (let i = 0; i < 60; i++) value = [value]
+        let value = "bottom"
+        for (let i = 0; i < 63; i++) value = [value]
         try { await Protocol.HTTP.get({value}) } catch (error) {}
         const done = await Protocol.Action.propose({type: "note.single", params: {text: "deep"}})
         return done.status
@@ -213,7 +213,7 @@ import Testing
     #expect(try await ToolRunTests.waiting(box, run) == proposal)
     try await box.approve(try await ToolRunTests.opened(box, proposal), by: "ben")
     #expect(try await box.get("/v1/runs/\(run)?wait=30").json["result"] == "executed")
-    #expect(try await box.get("/v1/runs/\(run)/journal").json["calls"]?.array?.count == 2)
+    #expect(try await box.get("/v1/runs/\(run)").json["calls"] == 2)
     await box.stop()
   }
 }

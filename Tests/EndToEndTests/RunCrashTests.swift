@@ -9,7 +9,7 @@ import Testing
     export default async function (input) {
       const before = await Protocol.Files.list({stream: "invoices"})
       const written = await Protocol.Files.write(
-        {stream: "invoices", name: "once.txt", content: {text: "once"}})
+        {stream: "invoices", name: "once.txt", text: "once"})
       const task = await Protocol.Workflow.run({tool: "counting", input: {from: 40}})
       await Protocol.Workflow.sleep({milliseconds: 50})
       const paid = await Protocol.HTTP.send({
@@ -17,7 +17,7 @@ import Testing
         idempotent: true,
       })
       const after = await Protocol.Files.list({stream: "invoices"})
-      return {before: before.files.length, after: after.files.length, written: written.status, task, paid: paid.status}
+      return {before: before.items.length, after: after.items.length, written: written.status, task, paid: paid.status}
     }
     """
 
