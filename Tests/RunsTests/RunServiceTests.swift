@@ -217,4 +217,39 @@ struct Echo: HostCall {
     try await start(service, tool)
     #expect(echo.calls.withLock { $0 } == 3)
   }
+
+  /// What the box in memory never advances by itself is the clock; the deadline is waited for all the same.
+  @Test func aTaskThatDoesNotEndInTimeIsCancelledAndRejectsThePromise() async throws {
+    _ = try payingTool()
+    let workflow = try box.register(
+      "impatient",
+      """
+      export default async function () {
+        try { await Protocol.Workflow.run({tool: "paying", input: {amount: 5}, timeout: 50}) } catch (error) {
+          return error.code
+        }
+      }
+      """, uses: [("Workflow.run", ["tools": ["paying"]])])
+    let run = try await start(service(), workflow)
+    #expect(try await ending(run).outcome == .result("timeout"))
+    let child = try #require(box.state.withLock { $0.called[run]?.first?.called.child })
+    #expect(try await ending(child).outcome == .failure(kind: .cancelled, message: "the run was cancelled"))
+  }
+
+  @Test func aTaskIsTriedAgainAndThenADeadLetter() async throws {
+    _ = try box.register("failing", "export default async () => { throw new Error('no') }")
+    let workflow = try box.register(
+      "stubborn",
+      """
+      export default async function () {
+        try { await Protocol.Workflow.run({tool: "failing", retries: 2, backoff: 1}) } catch (error) {
+          return [error.code, error.details.attempts, error.details.kind]
+        }
+      }
+      """, uses: [("Workflow.run", ["tools": ["failing"]])])
+    let run = try await start(service(), workflow)
+    #expect(try await ending(run).outcome == .result(["task_failed", 3, "exception"]))
+    let tasks = box.state.withLock { state in state.started.values.filter { $0.0.parent?.run == run }.count }
+    #expect(tasks == 3)
+  }
 }

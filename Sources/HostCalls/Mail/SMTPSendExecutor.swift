@@ -58,7 +58,7 @@ public struct SMTPSendExecutor: ActionExecutor {
         MailSubmission(
           server: route.server, login: login, clientName: from.domain, sender: from.text,
           recipients: draft.recipients.map(\.text), message: message.bytes, deadline: Self.deadline),
-        policy: order.messageEgress)
+        policy: order.mailEgress)
       result["status"] = .integer(Int64(reply.code))
       result["secrets"] = resolver.usedJSON
       return .executed(result: result, opening: nil)

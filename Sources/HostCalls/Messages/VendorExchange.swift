@@ -80,4 +80,8 @@ extension ExecutionOrder {
   /// Where the community's messages may go. A tool names the endpoints of pushes, so as with ``HTTPRequestExecutor``
   /// no name leads to an address that the settings name.
   var messageEgress: EgressPolicy { HTTPRequestExecutor.egress(of: self) }
+
+  /// The same for the mail server: the owners name it in the settings, as they name the addresses, so its name may lead
+  /// to one of them.
+  var mailEgress: EgressPolicy { .publicInternet(and: policy.egress + settings.egress) }
 }
