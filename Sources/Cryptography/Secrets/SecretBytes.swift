@@ -44,9 +44,6 @@ public final class SecretBytes: Sendable, CustomStringConvertible, CustomReflect
   private static let heapBytes = 1 << 20
   private static let hasHeap = CRYPTO_secure_malloc_init(heapBytes, 32) != 0
 
-  /// Whether the bytes lie on the secure heap.
-  var isOnSecureHeap: Bool { CRYPTO_secure_allocated(memory.baseAddress) == 1 }
-
   private static func allocate(_ count: Int) -> UnsafeMutableRawBufferPointer {
     guard count > 0 else { return UnsafeMutableRawBufferPointer(start: nil, count: 0) }
     _ = hasHeap

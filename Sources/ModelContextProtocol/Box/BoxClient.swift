@@ -26,9 +26,6 @@ public struct BoxClient: Sendable {
     self.client = client
   }
 
-  /// Whether people can open addresses of it.
-  var isReachedByURL: Bool { unixSocket == nil }
-
   func get(_ path: String, deadline: Duration = .seconds(30)) async throws(BoxFailure) -> JSON {
     try await send("GET", path, body: nil, key: nil, deadline: deadline)
   }
