@@ -11,16 +11,8 @@ extension SandboxSuite {
       #expect(try await first.begin().state == .waiting)
       let second = Task { try await backend.open(.tool("return 2"), seconds: 5).begin().text }
       // One may wait; whoever comes when it does is sent away.
-      var isRefused = false
-      while !isRefused {
-        let probe = Task { try await backend.open(.tool("return 3"), seconds: 5) }
-        switch await probe.result {
-        case .success: Issue.record("there is but one worker")
-        case .failure(let error):
-          #expect(error as? SandboxFailure == .overloaded)
-          isRefused = true
-        }
-      }
+      while backend.waiting == 0 { await Task.yield() }
+      await #expect(throws: SandboxFailure.overloaded) { _ = try await backend.open(.tool("return 3"), seconds: 5) }
       first.end()
       #expect(try await second.value == "2")
       await backend.shutDown()

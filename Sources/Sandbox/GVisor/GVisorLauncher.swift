@@ -9,7 +9,9 @@ final class GVisorLauncher: WorkerLauncher {
 
   private let runtime: String
   private let platform: String
-  private let count = Atomic<Int>(0)
+  /// One count for the process: the runtime's control sockets share one name space, and a container that was just killed
+  /// may still hold its own when another backend starts the next.
+  private static let count = Atomic<Int>(0)
 
   init(runtime: String, platform: String, bundle: OCIBundle) {
     self.runtime = runtime
@@ -23,7 +25,7 @@ final class GVisorLauncher: WorkerLauncher {
       throw .unavailable(.gvisor, reason: "socketpair: \(SystemError.text(errno))")
     }
     defer { close(ends[1]) }
-    let container = "safebox-\(getpid())-\(count.wrappingAdd(1, ordering: .relaxed).newValue)"
+    let container = "safebox-\(getpid())-\(Self.count.wrappingAdd(1, ordering: .relaxed).newValue)"
     let pid: pid_t
     do {
       pid = try spawn(arguments(container), stream: ends[1])

@@ -46,6 +46,9 @@ public final class JailBackend: SandboxBackend {
 
   /// Workers that were started and have not ended.
   public var population: Int { pool.population }
+
+  /// Callers that wait for a worker.
+  var waiting: Int { pool.waiting }
 }
 
 /// Where the worker's executable lies when nobody says.

@@ -159,6 +159,9 @@ final class WorkerPool: Sendable {
   /// Workers that were started and have not been waited for.
   var population: Int { state.withLock { $0.alive.count } }
 
+  /// Callers that wait for a worker.
+  var waiting: Int { state.withLock { $0.waiters.count } }
+
   // MARK: the thread that refills
 
   private enum Step {
