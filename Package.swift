@@ -67,6 +67,24 @@ let package = Package(
     room(
       "Runs",
       ["CanonicalJSON", "Cryptography", "Governance", "HostCalls", "JavaScript", "Keychain", "Sandbox", "Storage"]),
+    // Models: what they are, how they come here, what serves them, and how they are spoken to.
+    room("ObjectStorage", ["CanonicalJSON", "Cryptography", "HTTPClient"]),
+    room("Models", ["CanonicalJSON", "Cryptography", "CLinux", "OpenClaims"]),
+    room("Acquisition", ["CanonicalJSON", "Cryptography", "CLinux", "HTTPClient", "Models", "ObjectStorage"]),
+    room("Runners", ["CanonicalJSON", "Cryptography", "CLinux", "HTTPClient", "Models"]),
+    room("Inference", ["CanonicalJSON", "Cryptography", "HTTPClient", "HTTPServer"]),
+    // What the privileged process does.
+    room("Snapshots", ["CanonicalJSON", "Cryptography", "CLinux"]),
+    room("Packages", ["CanonicalJSON", "Cryptography", "CLinux", "Snapshots"]),
+    room(
+      "SystemOperations",
+      [
+        "CanonicalJSON", "Cryptography", "CLinux", "OpenClaims", "TransparencyLog", "Governance", "HTTPServer",
+        "HTTPClient",
+      ]),
+    room(
+      "AuditExport",
+      ["CanonicalJSON", "Cryptography", "CLinux", "Governance", "HTTPClient", "ObjectStorage", "Storage"]),
     room("ModelContextProtocol", ["CLinux", "CanonicalJSON", "Cryptography", "HTTPServer", "HTTPClient"]),
     room(
       "Witness",
@@ -79,8 +97,8 @@ let package = Package(
       "BoxService",
       [
         "CanonicalJSON", "Cryptography", "OpenClaims", "TransparencyLog", "Governance", "Receipts", "Storage",
-        "HTTPServer", "HTTPClient", "Witness", "Audit", "CLinux", "HostCalls", "JavaScript", "Keychain", "Runs",
-        "Sandbox",
+        "HTTPServer", "HTTPClient", "Witness", "Audit", "AuditExport", "CLinux", "HostCalls", "Inference",
+        "JavaScript", "Keychain", "Models", "Packages", "Runners", "Runs", "Sandbox", "SystemOperations",
       ]),
     // The process in the jail: static, because there is nothing in there to load.
     .executableTarget(
@@ -88,9 +106,19 @@ let package = Package(
       dependencies: ["CJail", "JavaScript"],
       swiftSettings: strict + [.unsafeFlags(["-static-executable"])],
       linkerSettings: [.unsafeFlags(["-static-executable"])]),
+    // The one privileged process.
+    .executableTarget(
+      name: "safebox-system",
+      dependencies: [
+        "CanonicalJSON", "Cryptography", "CLinux", "Governance", "HTTPClient", "HTTPServer", "Models", "Acquisition",
+        "Runners", "Snapshots", "Packages", "SystemOperations", "TransparencyLog", "Terminal",
+      ],
+      swiftSettings: strict),
     .executableTarget(
       name: "safebox",
       dependencies: [
+        "Acquisition", "AuditExport", "Inference", "Models", "ObjectStorage", "Packages", "Runners", "Snapshots",
+        "SystemOperations",
         "CanonicalJSON", "Cryptography", "OpenClaims", "TransparencyLog", "Governance", "Receipts", "Storage",
         "HTTPServer", "HTTPClient", "Terminal", "Witness", "Audit", "BoxService", "CLinux", "ModelContextProtocol",
         "HostCalls", "JavaScript", "Keychain", "Runs", "Sandbox",
@@ -101,12 +129,13 @@ let package = Package(
       dependencies: [
         "CanonicalJSON", "Cryptography", "OpenClaims", "TransparencyLog", "Governance", "Receipts", "Storage",
         "HTTPServer", "HTTPClient", "BoxService", "Audit", "CLinux", "HostCalls", "JavaScript", "Keychain", "Runs",
-        "Sandbox",
+        "Sandbox", "Acquisition", "Models", "Runners", "Snapshots", "Inference",
       ],
       swiftSettings: strict),
     .executableTarget(
       name: "SafeboxFuzz",
       dependencies: [
+        "Models", "Packages", "Inference",
         "CanonicalJSON", "Cryptography", "OpenClaims", "TransparencyLog", "Governance", "Receipts", "HTTPServer",
         "JavaScript",
       ],
@@ -168,6 +197,28 @@ let package = Package(
       [
         "Runs", "HostCalls", "Governance", "JavaScript", "Keychain", "Sandbox", "Storage", "CanonicalJSON",
         "Cryptography",
+      ]),
+    tests("ObjectStorageTests", ["ObjectStorage", "HTTPClient", "CanonicalJSON", "Cryptography"]),
+    tests("ModelsTests", ["Models", "CanonicalJSON", "Cryptography", "CLinux"]),
+    tests(
+      "AcquisitionTests",
+      ["Acquisition", "Models", "ObjectStorage", "HTTPClient", "CanonicalJSON", "Cryptography", "CLinux"]),
+    tests("RunnersTests", ["Runners", "Models", "HTTPClient", "CanonicalJSON", "Cryptography", "CLinux"]),
+    tests(
+      "InferenceTests", ["Inference", "Runners", "HTTPClient", "HTTPServer", "CanonicalJSON", "Cryptography", "CLinux"]),
+    tests("SnapshotsTests", ["Snapshots", "CanonicalJSON", "Cryptography", "CLinux"]),
+    tests("PackagesTests", ["Packages", "Snapshots", "CanonicalJSON", "Cryptography", "CLinux"]),
+    tests(
+      "SystemOperationsTests",
+      [
+        "SystemOperations", "Governance", "OpenClaims", "TransparencyLog", "HTTPServer", "HTTPClient", "CanonicalJSON",
+        "Cryptography", "CLinux",
+      ]),
+    tests(
+      "AuditExportTests",
+      [
+        "AuditExport", "ObjectStorage", "Governance", "Storage", "HTTPClient", "CanonicalJSON", "Cryptography",
+        "TransparencyLog",
       ]),
     tests(
       "ModelContextProtocolTests",

@@ -37,6 +37,7 @@ public struct BoxState: Sendable {
   var registry = ToolRegistry()
   var communities: [String: CommunityRecord] = [:]
   var maxCommunities = CommunityRecord.maxCount
+  var system = SystemRegistry()
   var runs: [RunID: LiveRun] = [:]
   var maxRuns = LiveRun.maxCount
   let signatures: SignatureCheck

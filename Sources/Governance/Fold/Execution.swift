@@ -56,7 +56,7 @@ extension BoxState {
     }
     let effect = proposal.procedure.effect
     // The fold is its own executor here and always knows what it did.
-    guard effect == .outside || body.outcome != .unknown else {
+    guard effect.isOutside || body.outcome != .unknown else {
       throw .execution(.outcome(type: proposal.type, body.outcome))
     }
     let opened = body.outcome == .executed ? effect.constitution : nil
@@ -66,7 +66,7 @@ extension BoxState {
     guard body.constitution == opened?.digest else {
       throw .execution(.constitution(expected: opened?.digest, actual: body.constitution))
     }
-    if body.outcome == .executed {
+    if body.outcome == .executed && !effect.isOutside {
       do {
         try checkEffect(effect, at: now)
       } catch {

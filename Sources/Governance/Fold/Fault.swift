@@ -158,6 +158,14 @@ public enum EffectFault: Error, Sendable, Hashable, CustomStringConvertible {
   case noTool(name: String, version: String)
   case toolsFull(limit: Int)
   case communitiesFull(limit: Int)
+  /// That name and version is another manifest: nothing is ever overwritten.
+  case modelExists(name: String, version: String)
+  /// Not approved, or removed.
+  case noModel(SHA256Digest)
+  case modelInUse(SHA256Digest, runner: String)
+  case modelsFull(limit: Int)
+  case noRunner(String)
+  case runnersFull(limit: Int)
 
   public var code: String {
     switch self {
@@ -169,6 +177,12 @@ public enum EffectFault: Error, Sendable, Hashable, CustomStringConvertible {
     case .noTool: "effect.no-tool"
     case .toolsFull: "effect.tools-full"
     case .communitiesFull: "effect.communities-full"
+    case .modelExists: "effect.model-exists"
+    case .noModel: "effect.no-model"
+    case .modelInUse: "effect.model-in-use"
+    case .modelsFull: "effect.models-full"
+    case .noRunner: "effect.no-runner"
+    case .runnersFull: "effect.runners-full"
     }
   }
 
@@ -183,6 +197,12 @@ public enum EffectFault: Error, Sendable, Hashable, CustomStringConvertible {
     case .noTool(let name, let version): "\(name) \(version) is not registered, or is retired"
     case .toolsFull(let limit): "there is room for \(limit) versions of tools, or for their manifests, and no more"
     case .communitiesFull(let limit): "there is room for \(limit) communities and no more"
+    case .modelExists(let name, let version): "\(name) \(version) is another manifest already: use another version"
+    case .noModel(let digest): "no model with the manifest \(digest) is approved and installed"
+    case .modelInUse(let digest, let runner): "the runner \(runner) serves the model \(digest): stop it first"
+    case .modelsFull(let limit): "there is room for \(limit) models and no more"
+    case .noRunner(let name): "there is no runner \(name)"
+    case .runnersFull(let limit): "there is room for \(limit) runners and no more"
     }
   }
 }

@@ -90,6 +90,9 @@ extension BoxState {
   ) -> [Applied.Settlement] {
     switch proposal.procedure.effect {
     case .outside: return []
+    case .system(let order):
+      system.record(order, by: proposal.id, index: index)
+      return []
     case .policies(let new): return openEpoch(new, at: now, index: index)
     case .committees(let new), .recovery(let new):
       restraints.removeAll { if case .revoke = $0.kind { true } else { false } }
@@ -100,6 +103,9 @@ extension BoxState {
       }
       return []
     case .resolve(let id, let outcome):
+      if outcome == .executed, case .system(let order) = live[id]?.procedure.effect {
+        system.record(order, by: id, index: index)
+      }
       return [settle(id, outcome == .executed ? .executed(at: now) : .failed(at: now))]
     case .restrain(let kind):
       let ttl = proposal.procedure.breakGlass?.ttl ?? 0

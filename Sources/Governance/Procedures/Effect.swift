@@ -5,6 +5,8 @@ import Cryptography
 public enum Effect: Sendable, Hashable {
   /// Nothing: the effect is outside, and an executor brings it about.
   case outside
+  /// The privileged process brings it about, and the fold keeps that it did.
+  case system(SystemOrder)
   /// A new policy, in a new epoch.
   case policies(Constitution)
   /// New signers, in a new epoch, whose approval is needed too.
@@ -24,6 +26,14 @@ public enum Effect: Sendable, Hashable {
   case retire(name: String, version: String)
   /// How a community's calls reach the world.
   case community(String, settings: JSONObject)
+
+  /// Whether something outside the fold brings it about, which may end in `unknown`.
+  var isOutside: Bool {
+    switch self {
+    case .outside, .system: true
+    default: false
+    }
+  }
 
   /// The constitution that the effect brings into force.
   public var constitution: Constitution? {
@@ -57,6 +67,7 @@ public enum Effect: Sendable, Hashable {
   }
 
   private static func read(_ action: Action) throws(FieldError) -> Effect {
+    if ActionType.system.contains(action.type) { return .system(try SystemOrder(action)) }
     guard ActionType.folded.contains(action.type) else { return .outside }
     var reader = ObjectReader(members: action.params, path: "action.params")
     let effect: Effect

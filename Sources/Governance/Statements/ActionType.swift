@@ -1,6 +1,6 @@
 import CanonicalJSON
 
-/// The action types whose effect the fold itself brings about (docs/formats.md section 7).
+/// The action types whose effect the fold itself brings about, or records (docs/formats.md sections 7 and 14).
 public enum ActionType {
   public static let policySet = "governance.policy.set"
   public static let committeeSet = "governance.committee.set"
@@ -22,16 +22,33 @@ public enum ActionType {
     setCommunity,
   ]
 
+  public static let installModel = "model.install"
+  public static let removeModel = "model.remove"
+  public static let startRunner = "runner.start"
+  public static let stopRunner = "runner.stop"
+  public static let installPackages = "package.install"
+  public static let createSnapshot = "snapshot.create"
+  public static let rollBack = "snapshot.rollback"
+  public static let createDirectory = "directory.create"
+
+  /// What the privileged process carries out. The fold reads the params and keeps what was executed.
+  public static let system: Set<String> = [
+    installModel, removeModel, startRunner, stopRunner, installPackages, createSnapshot, rollBack, createDirectory,
+  ]
+
   /// Types that change the constitution and open a new epoch.
   public static let constitutional: Set<String> = [policySet, committeeSet, recover]
 
   /// First words that no other type may use: an executor cannot be hung on a type that looks like governance.
-  static let reservedWords: Set<String> = ["governance", "execution", "box", "signer", "tool", "community", "run"]
+  static let reservedWords: Set<String> = [
+    "governance", "execution", "box", "signer", "tool", "community", "run", "model", "runner", "package", "snapshot",
+    "directory",
+  ]
 
   /// True for a type that is reserved and does not exist.
   static func isReserved(_ type: String) -> Bool {
     guard let word = type.split(separator: ".").first else { return true }
-    return reservedWords.contains(String(word)) && !folded.contains(type)
+    return reservedWords.contains(String(word)) && !folded.contains(type) && !system.contains(type)
   }
 
   /// What still executes while the box is stopped.

@@ -44,7 +44,8 @@ public struct ActionCall: HostCall {
 
   /// First words of the types by which owners govern.
   private static let ownersWords: Set<String> = [
-    "box", "community", "execution", "governance", "run", "secret", "signer", "tool",
+    "box", "community", "directory", "execution", "governance", "model", "package", "run", "runner", "secret", "signer",
+    "snapshot", "tool",
   ]
 
   /// A star grants what tools do, never what owners do: those types must stand in the manifest letter by letter.
