@@ -5,5 +5,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "FileBlocks.h"
 #include "Process.h"
 #include "Sockets.h"
