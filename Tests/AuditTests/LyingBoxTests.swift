@@ -41,7 +41,7 @@ import Testing
 
   @Test func timelockStartedEarly() throws {
     var box = try TestBox()
-    let id = try box.open("model.install", ["model": "m"])
+    let id = try box.open("mirror.install", ["model": "m"])
     try box.approve(id, by: "ana", "ben")
     box.pass(seconds: 3599)
     try box.force(started(id, ["ana", "ben"]))
@@ -61,7 +61,7 @@ import Testing
 
   @Test func executedAfterObjectionExpiryAndEpoch() throws {
     var box = try TestBox()
-    let objected = try box.open("model.install", ["model": "m"])
+    let objected = try box.open("mirror.install", ["model": "m"])
     try box.approve(objected, by: "ana", "ben")
     try box.object(objected, by: "emil")
     let expired = try box.open("note.write", expires: box.now + 1000)

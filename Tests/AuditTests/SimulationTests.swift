@@ -60,7 +60,7 @@ import Testing
 
   @Test func otherDelaysMoveTheDecision() throws {
     var box = try TestBox()
-    let id = try box.open("model.install", ["model": "m"])
+    let id = try box.open("mirror.install", ["model": "m"])
     try box.approve(id, by: "ana", "ben")
     let approved = box.now
     box.pass(seconds: 3600)
@@ -70,7 +70,7 @@ import Testing
     for (delay, kind) in [(Int64(60), SimulatedDifference.Kind.sooner), (7200, .later), (1_000_000, .pending)] {
       let lock = Timelock(
         delay: delay, objectors: Quorum(1, of: "auditors"), after: .quorum(Quorum(2, of: "everybody")))
-      let report = try simulate(box, "models", TestBox.policy("model.install", rule: .timelock(lock)))
+      let report = try simulate(box, "models", TestBox.policy("mirror.install", rule: .timelock(lock)))
       #expect(report.counts == [kind: 1], "\(report.sentences)")
       if case .allowed(let satisfaction, let at) = report.differences.first?.after {
         #expect(at == approved + delay * 1000)
@@ -120,8 +120,8 @@ import Testing
       ("payments", TestBox.policy("http.request", rule: .single(committee: "auditors"))),
       ("payments", TestBox.policy("http.request", rule: .quorum(Quorum(3, of: "everybody")))),
       ("everything", TestBox.policy("http.*", "unheard.of", rule: .automatic([]))),
-      ("models", TestBox.policy("model.install", rule: .timelock(lock))),
-      ("models", TestBox.policy("model.install", rule: .any([.single(committee: "auditors"), .timelock(lock)]))),
+      ("models", TestBox.policy("mirror.install", rule: .timelock(lock))),
+      ("models", TestBox.policy("mirror.install", rule: .any([.single(committee: "auditors"), .timelock(lock)]))),
       ("mail", TestBox.policy("mail.send", rule: .groups([Quorum(1, of: "officers"), Quorum(1, of: "engineers")]))),
       ("brakes", TestBox.policy("box.stop", rule: .quorum(everybody))),
       ("rules", TestBox.policy("governance.*", rule: .quorum(Quorum(2, of: "everybody")))),

@@ -140,7 +140,7 @@ extension TestBox {
           "meter.spend",
           rule: .automatic([.budget(field: "params.amount", limit: 100, period: 3600)])),
         "models": try policy(
-          "model.install",
+          "mirror.install",
           rule: .timelock(
             Timelock(
               delay: 3600, objectors: Quorum(1, of: "auditors"), after: .quorum(Quorum(2, of: "everybody"))))),

@@ -31,7 +31,7 @@ extension TestBox {
         try box.approve(id, by: "ben", "carl")
         if Bool.random(using: &numbers) { try box.execute(id) }
       case 3:
-        let id = try box.open("model.install", ["model": "m\(round)"])
+        let id = try box.open("mirror.install", ["model": "m\(round)"])
         try box.approve(id, by: "ana", "carl")
         if Bool.random(using: &numbers) {
           box.pass(seconds: 3600)

@@ -276,11 +276,11 @@ import Testing
           Timelock(delay: delay, objectors: Quorum(1, of: "auditors"), after: .single(committee: "everybody"))))
     }
     var policies = try TestBox.policies()
-    policies["models"] = try policy("model.*", 3600)
-    policies["weights"] = try policy("model.weights.*", 7200)
+    policies["models"] = try policy("mirror.*", 3600)
+    policies["weights"] = try policy("mirror.weights.*", 7200)
     var box = try TestBox(TestBox.constitution(policies: policies))
     // One policy takes both.
-    let quick = try Policy("model.weights.install", "model.install", rule: .single(committee: "everybody"))
+    let quick = try Policy("mirror.weights.install", "mirror.install", rule: .single(committee: "everybody"))
     let id = try box.open("governance.policy.set", ["name": "quick", "policy": quick.json])
     try box.approve(id, by: "ana", "ben", "carl")
     #expect(box.status(id) == .locked(until: box.now + 7_200_000))
@@ -288,7 +288,7 @@ import Testing
 
   @Test func shorteningADelayWaitsOutTheOldOne() throws {
     var box = try TestBox()
-    let quick = try Policy("model.install", rule: .quorum(Quorum(2, of: "everybody")))
+    let quick = try Policy("mirror.install", rule: .quorum(Quorum(2, of: "everybody")))
     let id = try box.open("governance.policy.set", ["name": "models", "policy": quick.json])
     try box.approve(id, by: "ana", "ben", "carl")
     #expect(box.status(id) == .locked(until: box.now + 3_600_000))
@@ -302,7 +302,7 @@ import Testing
     // Lengthening it does not wait.
     var longer = try TestBox()
     let slow = try Policy(
-      "model.install",
+      "mirror.install",
       rule: .timelock(
         Timelock(delay: 7200, objectors: Quorum(1, of: "auditors"), after: .single(committee: "everybody"))))
     let change = try longer.open("governance.policy.set", ["name": "models", "policy": slow.json])
@@ -315,7 +315,7 @@ import Testing
     let remove = try box.open("governance.policy.set", ["name": "models", "policy": nil])
     try box.approve(remove, by: "ana", "ben", "carl")
     try box.execute(remove)
-    for covers in ["model.install", "model.*", "*"] {
+    for covers in ["mirror.install", "mirror.*", "*"] {
       var copy = box
       let quick = try Policy(covers, rule: .quorum(Quorum(2, of: "everybody")))
       let id = try copy.open("governance.policy.set", ["name": "models", "policy": quick.json])
@@ -334,11 +334,11 @@ import Testing
   @Test func aMoreSpecificPolicyCannotTakeATypeFromItsDelay() throws {
     var policies = try TestBox.policies()
     policies["models"] = try Policy(
-      "model.*",
+      "mirror.*",
       rule: .timelock(
         Timelock(delay: 3600, objectors: Quorum(1, of: "auditors"), after: .single(committee: "everybody"))))
     var box = try TestBox(TestBox.constitution(policies: policies))
-    let quick = try Policy("model.install", rule: .automatic([]))
+    let quick = try Policy("mirror.install", rule: .automatic([]))
     let id = try box.open("governance.policy.set", ["name": "loophole", "policy": quick.json])
     try box.approve(id, by: "ana", "ben", "carl")
     #expect(box.status(id) == .locked(until: box.now + 3_600_000))
@@ -360,7 +360,7 @@ import Testing
     policies["rules"] = Policy(
       covers: [try Pattern(parsing: "governance.*")], rule: .quorum(Quorum(3, of: "everybody")), maxExpiry: 60)
     var box = try TestBox(TestBox.constitution(policies: policies))
-    let quick = try Policy("model.install", rule: .quorum(Quorum(2, of: "everybody")))
+    let quick = try Policy("mirror.install", rule: .quorum(Quorum(2, of: "everybody")))
     let id = try box.open("governance.policy.set", ["name": "models", "policy": quick.json])
     #expect(try box.statement(of: id).expires == box.now + 3_660_000)
     try box.approve(id, by: "ana", "ben", "carl")

@@ -156,7 +156,7 @@ struct SeededGenerator: RandomNumberGenerator {
     case 1:
       let committee = constitution.committees.keys.sorted().randomElement(using: &generator) ?? "everybody"
       let policy = try Policy(
-        ["note.write", "mail.*", "governance.*", "model.install"].randomElement(using: &generator) ?? "*",
+        ["note.write", "mail.*", "governance.*", "mirror.install"].randomElement(using: &generator) ?? "*",
         rule: .quorum(Quorum(Int.random(in: 1...4, using: &generator), of: committee)))
       let name = constitution.policies.keys.sorted().randomElement(using: &generator) ?? "mail"
       return try box.open("governance.policy.set", ["name": .string(name), "policy": policy.json])

@@ -46,7 +46,7 @@ import Testing
     var box = try TestBox()
     let mail = try box.open("mail.send")
     try box.approve(mail, by: "ana")
-    let model = try approved("model.install", [:], in: &box, by: ["ana", "ben"])
+    let model = try approved("mirror.install", [:], in: &box, by: ["ana", "ben"])
     try box.execute(
       approved("signer.revoke", ["signer": "ana", "reason": "r"], in: &box, by: ["ben", "carl", "dora"]))
     #expect(box.state.revokedSigners(at: box.now) == ["ana"])
@@ -74,7 +74,7 @@ import Testing
     var box = try TestBox()
     try box.execute(
       approved("signer.revoke", ["signer": "dora", "reason": "r"], in: &box, by: ["ana", "ben", "carl"]))
-    let model = try approved("model.install", [:], in: &box, by: ["ana", "ben"])
+    let model = try approved("mirror.install", [:], in: &box, by: ["ana", "ben"])
     try box.object(model, by: "dora")
     #expect(box.status(model) == .objected(by: ["dora"]))
   }

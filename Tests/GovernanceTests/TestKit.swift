@@ -167,7 +167,7 @@ extension TestBox {
       "mail": Policy(covers: [try Pattern(parsing: "mail.*")], rule: .single(committee: "everybody")),
       "notes": Policy(covers: [try Pattern(parsing: "note.write")], rule: .automatic([])),
       "models": Policy(
-        covers: [try Pattern(parsing: "model.install")],
+        covers: [try Pattern(parsing: "mirror.install")],
         rule: .timelock(
           Timelock(
             delay: 3600, objectors: Quorum(1, of: "auditors"), after: .quorum(Quorum(2, of: "everybody"))))),

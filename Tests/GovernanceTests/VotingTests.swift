@@ -75,7 +75,7 @@ import Testing
 
   @Test func objectionStopsATimelockUntilTheExecutionStarts() throws {
     var box = try TestBox()
-    let id = try box.open("model.install")
+    let id = try box.open("mirror.install")
     try box.approve(id, by: "ana", "ben")
     #expect(box.status(id) == .locked(until: box.now + 3_600_000))
     box.pass(seconds: 3599)
@@ -87,7 +87,7 @@ import Testing
     #expect(code { try box.begin(id) } == "execution.not-approved")
     #expect(code { try box.approve(id, by: "carl") } == "vote.not-open")
 
-    let late = try box.open("model.install")
+    let late = try box.open("mirror.install")
     try box.approve(late, by: "ana", "ben")
     box.pass(seconds: 3600)
     try box.begin(late)

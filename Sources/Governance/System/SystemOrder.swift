@@ -33,9 +33,19 @@ public enum SystemOrder: Sendable, Hashable {
     try reader.finish()
   }
 
-  /// The order that an action of the present or an earlier log gives; nil for other types.
-  public static func of(_ action: Action) -> SystemOrder? {
-    ActionType.system.contains(action.type) ? try? SystemOrder(action) : nil
+  /// The order that an action gives; nil for other types.
+  public static func of(_ action: Action) throws(FieldError) -> SystemOrder? {
+    ActionType.system.contains(action.type) ? try SystemOrder(action) : nil
+  }
+
+  /// The manifest that travels beside the order, by its digest; nil for orders without one.
+  public var manifest: SHA256Digest? {
+    switch self {
+    case .installModel(let record): record.manifest
+    case .startRunner(let record): record.model
+    case .installPackages(let record): record.manifest
+    case .removeModel, .stopRunner, .createSnapshot, .rollBack, .createDirectory: nil
+    }
   }
 }
 
