@@ -164,7 +164,7 @@ public final class Box: Sendable {
         sequencer: sequencer, executors: executors, openings: openings, metrics: metrics, clock: environment.clock,
         report: environment.report)
       let calls = HostCallTable.standard(services)
-      let sources = SourceStore(blobs: blobs, blocking: blocking)
+      let sources = ContentStore(kind: .source, blobs: blobs, blocking: blocking)
       let methods = Dictionary((calls.methods + WorkflowMethods.all).map { ($0.name, $0) }) { first, _ in first }
       let core = BoxCore(
         sequencer: sequencer, executors: executors, scheduler: scheduler, openings: openings, keychain: keychain,

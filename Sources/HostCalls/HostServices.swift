@@ -9,6 +9,8 @@ public struct HostServices: Sendable {
   public var files: FileStreams
   /// Where signed transactions are kept; nil on a box that carries none out.
   public var transactions: TransactionJournal?
+  /// Path of the socket on which the box's own models answer; nil on a box that has none.
+  public var gateway: String?
   /// Fresh random bytes for a commitment's salt.
   public var salt: @Sendable () -> [UInt8]
   /// Unix milliseconds: for the dates of messages and the expiry of tokens that a peer demands.
@@ -16,12 +18,14 @@ public struct HostServices: Sendable {
 
   public init(
     client: HTTPClient, keychain: Keychain, files: FileStreams, transactions: TransactionJournal? = nil,
-    salt: @escaping @Sendable () -> [UInt8], clock: @escaping @Sendable () -> Int64 = HostServices.systemClock
+    gateway: String? = nil, salt: @escaping @Sendable () -> [UInt8],
+    clock: @escaping @Sendable () -> Int64 = HostServices.systemClock
   ) {
     self.client = client
     self.keychain = keychain
     self.files = files
     self.transactions = transactions
+    self.gateway = gateway
     self.salt = salt
     self.clock = clock
   }

@@ -104,6 +104,19 @@ import Testing
       #expect(broken != text)
       #expect(throws: (any Error).self) { try APIClients(parsing: Array(broken.utf8)) }
     }
+    var user = APIClient.make(name: "user", scopes: [.infer], secret: TestBox.secret("user")).client
+    user.inference = InferenceGrant(models: ["embed", "chat"], tokensPerDay: 1000)
+    try clients.add(user)
+    #expect(try APIClients(parsing: clients.bytes).clients.last?.inference == user.inference)
+    let granted = String(decoding: clients.bytes, as: UTF8.self)
+    for (old, new) in [("1000", "0"), ("\"chat\"", "\"C h\""), ("tokensPerDay", "tokens")] {
+      #expect(granted.contains(old))
+      #expect(throws: (any Error).self) {
+        try APIClients(parsing: Array(granted.replacing(old, with: new).utf8))
+      }
+    }
+    let isRemoved = clients.remove("user")
+    #expect(isRemoved)
     let isRemoved1 = clients.remove("a.b-1")
     #expect(isRemoved1)
     let isRemoved2 = clients.remove("a.b-1")

@@ -1,5 +1,6 @@
 import CanonicalJSON
 import Cryptography
+import Governance
 
 /// What a client may do. Scopes open doors to reading and to handing in; they decide nothing: decisions need signatures.
 public enum Scope: String, Sendable, Hashable, CaseIterable {
@@ -15,6 +16,44 @@ public enum Scope: String, Sendable, Hashable, CaseIterable {
   case erase
   /// Start and cancel runs of registered tools, and read what they came to.
   case run
+  /// Use the models that the client's grant names, up to its budget.
+  case infer
+}
+
+/// What a client with the scope `infer` may use.
+public struct InferenceGrant: Sendable, Hashable {
+  /// Names of runners; nil for all of them.
+  public var models: Set<String>?
+  /// Tokens, of prompts and of answers, in any 24 hours; nil for no bound.
+  public var tokensPerDay: Int64?
+
+  public init(models: Set<String>? = nil, tokensPerDay: Int64? = nil) {
+    self.models = models
+    self.tokensPerDay = tokensPerDay
+  }
+
+  init(_ json: JSON, path: String) throws(FieldError) {
+    var reader = try ObjectReader(json, path: path)
+    if let names = try reader.optionalArray("models", maxCount: 64) {
+      models = []
+      for (index, value) in names.enumerated() {
+        guard let name = value.string, Name.isValid(name) else {
+          throw FieldError(
+            field: "\(path).models[\(index)]", expected: "the name of a runner", actual: value.summary)
+        }
+        models?.insert(name)
+      }
+    }
+    tokensPerDay = try reader.optionalInteger("tokensPerDay", in: 1...JSON.maxSafeInteger)
+    try reader.finish()
+  }
+
+  var json: JSON {
+    var object: JSONObject = [:]
+    if let models { object["models"] = .array(models.sorted().map { .string($0) }) }
+    if let tokensPerDay { object["tokensPerDay"] = .integer(tokensPerDay) }
+    return .object(object)
+  }
 }
 
 /// One client of the API. Only a digest of its secret is kept.
@@ -23,6 +62,8 @@ public struct APIClient: Sendable, Hashable {
   public var scopes: Set<Scope>
   /// SHA-256 of the token's text. The secret is 32 random bytes, so a plain digest cannot be searched.
   public var tokenDigest: SHA256Digest
+  /// What it may use; meaningful with the scope `infer`.
+  public var inference = InferenceGrant()
 
   /// Makes a client and the token to hand to it. The token's text is `sbx_<name>_<43 characters>` and is not kept.
   public static func make(name: String, scopes: Set<Scope>, secret: [UInt8]) -> (client: APIClient, token: String) {
@@ -54,6 +95,9 @@ public struct APIClients: Sendable {
       let name = try client.string("name", maxBytes: 64)
       let digest = try client.string("token", maxBytes: 64)
       let scopes = try client.array("scopes", maxCount: Scope.allCases.count)
+      let grant = try client.optionalJSON("inference").map { json throws(FieldError) in
+        try InferenceGrant(json, path: "\(path).inference")
+      }
       try client.finish()
       guard let tokenDigest = SHA256Digest(hex: digest) else {
         throw FieldError(field: "\(path).token", expected: "64 lower-case hexadecimal digits", actual: digest)
@@ -67,7 +111,8 @@ public struct APIClients: Sendable {
         }
         set.insert(scope)
       }
-      try add(APIClient(name: name, scopes: set, tokenDigest: tokenDigest))
+      try add(
+        APIClient(name: name, scopes: set, tokenDigest: tokenDigest, inference: grant ?? InferenceGrant()))
     }
   }
 
@@ -106,10 +151,12 @@ public struct APIClients: Sendable {
   /// The bytes that `init(parsing:)` reads.
   public var bytes: [UInt8] {
     let list: [JSON] = clients.map { client in
-      [
+      var object: JSONObject = [
         "name": .string(client.name), "token": .string(client.tokenDigest.hex),
         "scopes": .array(client.scopes.map(\.rawValue).sorted().map { .string($0) }),
       ]
+      if client.inference != InferenceGrant() { object["inference"] = client.inference.json }
+      return .object(object)
     }
     return JSON.object(["format": "safebox-clients/v1", "clients": .array(list)]).canonicalBytes() + [10]
   }

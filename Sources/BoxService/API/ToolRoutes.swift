@@ -25,7 +25,7 @@ struct ToolRoutes: Sendable {
         answers: [
           .init(status: 201, description: "Its digest", schema: APISchemas.object(["source": APISchemas.digest]))
         ],
-        bodyLimit: SourceStore.maxBytes, handler: { try await putSource($0) }),
+        bodyLimit: ContentStore.maxBytes, handler: { try await putSource($0) }),
       Endpoint(
         method: "GET", path: "/v1/sources/{digest}", operation: "getSource", summary: "The source of a tool",
         access: .scope(.read), parameters: [digest],
@@ -65,7 +65,7 @@ struct ToolRoutes: Sendable {
   }
 
   private func putSource(_ call: Call) async throws -> HTTPResponse {
-    let bytes = try await call.request.body.collect(limit: SourceStore.maxBytes)
+    let bytes = try await call.request.body.collect(limit: ContentStore.maxBytes)
     guard !bytes.isEmpty, String(validating: bytes, as: UTF8.self) != nil else {
       throw FieldError(field: "body", expected: "the source of a tool in UTF-8", actual: "\(bytes.count) other bytes")
     }
@@ -78,7 +78,7 @@ struct ToolRoutes: Sendable {
     guard let digest = SHA256Digest(hex: text) else {
       throw FieldError(field: "digest", expected: "64 lower-case hexadecimal digits", actual: text)
     }
-    guard let bytes = try await runs().sources.source(digest) else {
+    guard let bytes = try await runs().sources.document(digest) else {
       throw Problem(status: 404, code: "no_source", detail: "no source \(digest) is kept here")
     }
     return HTTPResponse(

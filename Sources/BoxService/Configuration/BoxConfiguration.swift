@@ -64,6 +64,19 @@ public struct BoxConfiguration: Sendable, Hashable {
     }
   }
 
+  /// Where the privileged process is, and what it looks after.
+  public struct System: Sendable, Hashable {
+    /// Path of its unix socket.
+    public var socket: String
+    /// Its root directory, below which runners have their sockets.
+    public var root: String
+
+    public init(socket: String, root: String) {
+      self.socket = socket
+      self.root = root
+    }
+  }
+
   /// The API listener. Loopback unless the operator says otherwise.
   public var listen: Listener
   /// The listener for `/healthz`, `/readyz` and `/metrics`.
@@ -72,16 +85,19 @@ public struct BoxConfiguration: Sendable, Hashable {
   public var tls: TLSFiles?
   /// The witness policy (C2SP tlog-policy text), or `nil` for none: then nothing proves a single view.
   public var witnessPolicy: String?
+  /// The privileged process, or `nil` for none: then nobody installs models or starts runners here.
+  public var system: System?
 
   public init(
     listen: Listener = .tcp(address: "127.0.0.1", port: 8470),
     admin: Listener = .tcp(address: "127.0.0.1", port: 8471),
-    tls: TLSFiles? = nil, witnessPolicy: String? = nil
+    tls: TLSFiles? = nil, witnessPolicy: String? = nil, system: System? = nil
   ) {
     self.listen = listen
     self.admin = admin
     self.tls = tls
     self.witnessPolicy = witnessPolicy
+    self.system = system
   }
 
   /// Reads `box.json`; at most 64 KiB.
@@ -101,6 +117,12 @@ public struct BoxConfiguration: Sendable, Hashable {
       tls = nil
     }
     witnessPolicy = try reader.optionalString("witnessPolicy", maxBytes: 32768)
+    if var process = try reader.optionalObject("system") {
+      system = System(socket: try Self.path("socket", &process), root: try Self.path("root", &process))
+      try process.finish()
+    } else {
+      system = nil
+    }
     try reader.finish()
     if !listen.isLoopback && tls == nil {
       throw FieldError(
@@ -111,6 +133,14 @@ public struct BoxConfiguration: Sendable, Hashable {
     }
   }
 
+  private static func path(_ name: String, _ reader: inout ObjectReader) throws(FieldError) -> String {
+    let text = try reader.string(name, maxBytes: 107)
+    guard text.hasPrefix("/"), !text.utf8.contains(0) else {
+      throw FieldError(field: reader.pathOf(name), expected: "an absolute path", actual: JSON.string(text).summary)
+    }
+    return text
+  }
+
   /// The bytes that `init(parsing:)` reads.
   public var bytes: [UInt8] {
     var object: JSONObject = [
@@ -119,6 +149,7 @@ public struct BoxConfiguration: Sendable, Hashable {
     if let tls {
       object["tls"] = ["certificate": .string(tls.certificate), "privateKey": .string(tls.privateKey)]
     }
+    if let system { object["system"] = ["socket": .string(system.socket), "root": .string(system.root)] }
     if let witnessPolicy { object["witnessPolicy"] = .string(witnessPolicy) }
     return JSON.object(object).canonicalBytes() + [10]
   }

@@ -11,7 +11,7 @@ struct BoxRunHost: Sendable {
   let core: BoxCore
   let index: RunIndex
   let payloads: RunPayloads
-  let sources: SourceStore
+  let sources: ContentStore
   let settlements: Settlements
   let clock: @Sendable () -> Int64
 }
@@ -203,7 +203,7 @@ extension BoxRunHost: RunStore {
     }
   }
 
-  func source(_ digest: SHA256Digest) async throws -> [UInt8]? { try await sources.source(digest) }
+  func source(_ digest: SHA256Digest) async throws -> [UInt8]? { try await sources.document(digest) }
 }
 
 extension BoxRunHost {

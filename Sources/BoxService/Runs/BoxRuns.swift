@@ -12,7 +12,7 @@ struct BoxRuns: Sendable {
   let core: BoxCore
   let host: BoxRunHost
   let service: RunService
-  let sources: SourceStore
+  let sources: ContentStore
   let calls: HostCallTable
 
   /// Every method of `Protocol`, by name.
@@ -109,7 +109,7 @@ struct BoxRuns: Sendable {
       throw PayloadMissing(run: id, call: nil)
     }
     guard let manifest = try await host.manifest(of: outline.started.tool),
-      let source = try await sources.source(manifest.source)
+      let source = try await sources.document(manifest.source)
     else { throw RunService.Failure.noSource(outline.started.tool) }
     return ReplayBundle(
       salt: beginning.salt, source: source, manifest: manifest, input: beginning.input,

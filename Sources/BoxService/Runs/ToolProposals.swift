@@ -6,7 +6,7 @@ import Runs
 /// Holds what is proposed about tools against what only the box knows: its methods and its store of sources. The fold takes
 /// a manifest as it is, so what could never work is refused before anybody is asked to approve it.
 struct ToolProposals: Sendable {
-  let sources: SourceStore
+  let sources: ContentStore
   let methods: [String: HostMethod]
   let sessions: any SessionSource
 
@@ -20,7 +20,7 @@ struct ToolProposals: Sendable {
     let path = "action.params.manifest"
     let manifest = try ToolManifest(json: json, path: path)
     try ToolInspection.checkGrants(manifest, methods: methods, path: path)
-    guard let source = try await sources.source(manifest.source) else {
+    guard let source = try await sources.document(manifest.source) else {
       throw FieldError(
         field: "\(path).source", expected: "the digest of a source that was sent to /v1/sources before",
         actual: manifest.source.hex)

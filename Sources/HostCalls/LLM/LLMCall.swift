@@ -20,10 +20,13 @@ public struct LLMCall: HostCall {
     }
   }
 
-  private static func route(_ model: String, _ settings: CommunitySettings) throws(HostCallError) -> ModelRoute {
+  private func route(_ model: String, _ settings: CommunitySettings) throws(HostCallError) -> ModelRoute {
     guard let route = settings.models.first(where: { $0.name.matches(model) }) else {
       throw HostCallError(
         "no_route", "the community's settings have no route for the model \(model): add one to \"models\"")
+    }
+    guard route.shape != .runner || services.gateway != nil else {
+      throw HostCallError("no_route", "the route of the model \(model) is a runner, and this box has none")
     }
     return route
   }
@@ -32,7 +35,7 @@ public struct LLMCall: HostCall {
 
   private func chat(_ arguments: JSON, _ context: HostCallContext) throws(HostCallError) -> HostCallPlan {
     let request = try HostArguments.read(arguments) { reader throws(FieldError) in try ChatRequest(&reader) }
-    let route = try Self.route(request.model, context.settings)
+    let route = try route(request.model, context.settings)
     let call = ChatExchange(request: request, route: route, context: context, services: services)
     return HostCallPlan(
       facts: [["models": request.model]], reserve: call.reserve, step: .observe { await call.run() })
@@ -49,7 +52,7 @@ public struct LLMCall: HostCall {
         try reader.optionalInteger("timeout", in: Self.timeouts) ?? 60
       )
     }
-    let route = try Self.route(model, context.settings)
+    let route = try route(model, context.settings)
     guard route.shape != .anthropic else {
       throw HostCallError("no_route", "the route of the model \(model) is Anthropic's, which has no embeddings")
     }

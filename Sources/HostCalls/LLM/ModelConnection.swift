@@ -5,7 +5,8 @@ extension ModelRoute {
   /// A connection for one call.
   func connection(_ services: HostServices, _ context: HostCallContext) -> VendorConnection {
     VendorConnection(
-      services, community: context.community, url: url, socket: socket, secret: secret,
+      services, community: context.community, url: url, socket: shape == .runner ? services.gateway : socket,
+      secret: secret,
       credential: shape == .anthropic ? .header("x-api-key") : .bearer)
   }
 
@@ -14,7 +15,7 @@ extension ModelRoute {
     switch shape {
     case .openai: []
     case .anthropic: [HTTPClientHeader("anthropic-version", AnthropicChat.version)]
-    case .local:
+    case .local, .runner:
       [
         HTTPClientHeader("X-Safebox-Request-Id", "\(context.run)-\(context.call)"),
         HTTPClientHeader("X-Safebox-Tenant", context.community),
@@ -26,7 +27,7 @@ extension ModelRoute {
   var chat: any ChatShape {
     switch shape {
     case .openai: OpenAIChat(outputLimit: "max_completion_tokens")
-    case .local: OpenAIChat(outputLimit: "max_tokens")
+    case .local, .runner: OpenAIChat(outputLimit: "max_tokens")
     case .anthropic: AnthropicChat()
     }
   }

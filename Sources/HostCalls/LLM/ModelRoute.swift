@@ -12,6 +12,9 @@ public struct ModelRoute: Sendable, Hashable {
     case anthropic
     /// A runner of one's own: OpenAI's shape with `max_tokens`, usually without a key, also on a Unix socket.
     case local
+    /// A runner of this box, by the name under which its owners started it: spoken to as `local`, through the box's own
+    /// gateway, so that a name leads to an approved model or nowhere.
+    case runner
   }
 
   /// Matched against the model's name as the tool gives it; the first route that matches is taken.
@@ -31,12 +34,16 @@ public struct ModelRoute: Sendable, Hashable {
     var reader = try ObjectReader(json, path: path)
     name = try GrantPattern(json: try reader.json("name"), path: reader.pathOf("name"))
     shape = try reader.choice("shape", of: Shape.self)
-    url = try reader.baseURL("url")
+    // The gateway's socket is the box's to know; what stands here is never connected to.
+    url = shape == .runner ? try Self.gateway(&reader) : try reader.baseURL("url")
     socket = try reader.optionalSocket("socket")
     guard socket == nil || shape == .local else {
       throw FieldError(field: reader.pathOf("socket"), expected: "none but with the shape local", actual: "one")
     }
     secret = try reader.optionalSecretName("secret")
+    guard secret == nil || shape != .runner else {
+      throw FieldError(field: reader.pathOf("secret"), expected: "none with the shape runner", actual: "one")
+    }
     model = try reader.optionalString("model", maxBytes: 128)
     if let value = reader.optionalJSON("prices") {
       prices = try ModelPrices(json: value, path: reader.pathOf("prices"))
@@ -44,6 +51,17 @@ public struct ModelRoute: Sendable, Hashable {
       prices = ModelPrices()
     }
     try reader.finish()
+  }
+
+  private static func gateway(_ reader: inout ObjectReader) throws(FieldError) -> HTTPURL {
+    guard reader.optionalJSON("url") == nil else {
+      throw FieldError(field: reader.pathOf("url"), expected: "none with the shape runner", actual: "one")
+    }
+    do {
+      return try HTTPURL("http://gateway.invalid/v1")
+    } catch {
+      throw FieldError(field: reader.pathOf("url"), expected: "a URL", actual: "\(error)")
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import BoxService
 import CanonicalJSON
 import Cryptography
+import Governance
 import Terminal
 
 /// `client add|list|remove`: who may use the API. The running box notices at once.
@@ -14,7 +15,10 @@ enum ClientCommands {
           .positional("name", "the client's name"),
           .option(
             "scope", value: "scope", "what it may do", values: .oneOf(Scope.allCases.map(\.rawValue)), isRequired: true,
-            isRepeated: true), .json,
+            isRepeated: true),
+          .option(
+            "model", value: "name", "a runner that it may use, with the scope infer; default: all", isRepeated: true),
+          .option("tokens-per-day", value: "count", "how many tokens it may use in 24 hours; default: any"), .json,
         ], run: add),
       Command("list", "list clients and scopes", arguments: [.json], run: list),
       Command("remove", "remove a client", arguments: [.positional("name", "the client's name")], run: remove),
@@ -29,9 +33,19 @@ enum ClientCommands {
   private static func add(_ arguments: ParsedArguments) throws -> ExitCode {
     let directory = try directory(arguments)
     var clients = try directory.clients()
-    let (client, token) = APIClient.make(
+    var (client, token) = APIClient.make(
       name: try arguments.required("name"), scopes: Set(arguments.values("scope").compactMap(Scope.init(rawValue:))),
       secret: SecureRandom.bytes(32))
+    let models = arguments.values("model")
+    if let unfit = models.first(where: { !Name.isValid($0) }) {
+      throw CommandError(
+        "--model is \"\(TerminalText.escaped(unfit))\", the name of a runner is expected", exitCode: .usage)
+    }
+    let budget = try arguments.integer("tokens-per-day", in: 1...9_007_199_254_740_991)
+    guard client.scopes.contains(.infer) || models.isEmpty && budget == nil else {
+      throw CommandError("--model and --tokens-per-day go with --scope infer", exitCode: .usage)
+    }
+    client.inference = InferenceGrant(models: models.isEmpty ? nil : Set(models), tokensPerDay: budget.map(Int64.init))
     try clients.add(client)
     try directory.write(clients)
     Terminal.standard.write(

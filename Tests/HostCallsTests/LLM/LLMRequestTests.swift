@@ -174,6 +174,13 @@ import Testing
       let expected = name == "shape" && value == "openai" ? "socket" : name
       #expect(try field(.object(route)) == "settings.models[0].\(expected)")
     }
+    let runner: JSONObject = ["name": "*", "shape": "runner", "model": "embed"]
+    #expect(try field(.object(runner)) == nil)
+    for (name, value) in [("url", "http://x"), ("socket", "/run/m.sock"), ("secret", "a")] as [(String, JSON)] {
+      var route = runner
+      route[name] = value
+      #expect(try field(.object(route)) == "settings.models[0].\(name)")
+    }
     var priced = good
     priced["prices"] = ["input": -1]
     #expect(try field(.object(priced)) == "settings.models[0].prices.input")
