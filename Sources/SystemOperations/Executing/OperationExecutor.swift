@@ -1,0 +1,84 @@
+import CanonicalJSON
+
+/// Carries out one operation. Nothing reaches it but a ``Mandate``, which only the follower of the log makes.
+///
+/// One call runs at a time. The task is cancelled when the operation's time is over; an executor that notices throws.
+public protocol OperationExecutor: Sendable {
+  /// Holds what was sent along against the order, before anything is recorded or touched. A manifest is already known to
+  /// have the digest that was approved; here its own facts are held against every other parameter. Throws
+  /// ``OperationFault`` to refuse.
+  func examine(_ mandate: Mandate) throws
+
+  /// Does it. What it returns becomes the result that is recorded and signed: public facts and digests, at most
+  /// ``OperationResult/maxBytes``. Whatever it throws becomes the outcome `failed`; then nothing of it may be left.
+  func perform(_ mandate: Mandate, progress: @escaping @Sendable (JSON) -> Void) async throws -> JSONObject
+
+  /// Finds out how far an operation came that the death of this process interrupted, and brings it to an end: to the one
+  /// that was ordered, or back to where it began. It is never performed a second time.
+  func reconcile(_ mandate: Mandate, progress: @escaping @Sendable (JSON) -> Void) async throws -> Reconciliation
+}
+
+/// How an interrupted operation ended.
+public enum Reconciliation: Sendable, Hashable {
+  /// It is done as ordered.
+  case executed(JSONObject)
+  /// Nothing of it is left.
+  case failed(OperationFault)
+  /// Nobody can tell; people must look.
+  case unknown(OperationFault)
+}
+
+/// Why an operation was refused or failed, for whoever asked for it.
+public struct OperationFault: Error, Sendable, Hashable, CustomStringConvertible {
+  /// A stable name of lower-case words joined by `.` and `_`.
+  public let code: String
+  /// The field that is wrong, where there is one.
+  public let field: String?
+  /// What happened, with expected and actual values; at most 2,048 bytes are kept.
+  public let detail: String
+
+  public init(code: String, field: String? = nil, detail: String) {
+    self.code = code
+    self.field = field
+    self.detail = detail.utf8.count <= Self.maxBytes ? detail : String(detail.unicodeScalars.prefix(Self.maxBytes / 4))
+  }
+
+  /// A field that is not what was approved.
+  public init(code: String, _ error: FieldError) {
+    self.init(code: code, field: error.field, detail: error.description)
+  }
+
+  /// This operation has no executor here.
+  public static func notAvailable(_ operation: Operation) -> OperationFault {
+    OperationFault(code: "not_available", detail: "\(operation.rawValue) is not available in this installation")
+  }
+
+  static let maxBytes = 2048
+
+  public var description: String { detail }
+
+  /// `{"code","detail"}`, and `field` where there is one.
+  public var json: JSONObject {
+    var object: JSONObject = ["code": .string(code), "detail": .string(detail)]
+    object["field"] = field.map(JSON.string)
+    return object
+  }
+
+  init(json: JSON, path: String) throws(FieldError) {
+    var reader = try ObjectReader(json, path: path)
+    self.init(
+      code: try reader.string("code", maxBytes: 128), field: try reader.optionalString("field", maxBytes: 1024),
+      detail: try reader.string("detail", maxBytes: Self.maxBytes))
+    try reader.finish()
+  }
+}
+
+/// The end of an operation: recorded in the journal, told to whoever asked, and signed.
+public enum OperationResult: Sendable, Hashable {
+  case executed(JSONObject)
+  case failed(OperationFault)
+  case unknown(OperationFault)
+
+  /// The most that a result's canonical JSON may have: it goes into an entry of the log with what proves it.
+  public static let maxBytes = 8192
+}
