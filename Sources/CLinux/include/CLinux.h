@@ -6,5 +6,6 @@
 #include <sys/un.h>
 
 #include "FileBlocks.h"
+#include "FileSeals.h"
 #include "Process.h"
 #include "Sockets.h"

@@ -40,7 +40,8 @@ public struct ModelFile: Sendable, Hashable {
       guard let text = text.string else { throw FieldError(field: field, expected: "a URL", actual: text.summary) }
       let source = try ModelSource(parsing: text, field: field)
       guard !sources.contains(source) else {
-        throw FieldError(field: field, expected: "a source that is not listed before", actual: JSON.string(text).summary)
+        throw FieldError(
+          field: field, expected: "a source that is not listed before", actual: JSON.string(text).summary)
       }
       sources.append(source)
     }
@@ -72,7 +73,8 @@ extension ObjectReader {
     let text = try string(name, maxBytes: maxBytes)
     guard !text.isEmpty, text.unicodeScalars.allSatisfy(isVisible) else {
       throw FieldError(
-        field: pathOf(name), expected: "1 to \(maxBytes) bytes of visible characters", actual: JSON.string(text).summary)
+        field: pathOf(name), expected: "1 to \(maxBytes) bytes of visible characters", actual: JSON.string(text).summary
+      )
     }
     return text
   }

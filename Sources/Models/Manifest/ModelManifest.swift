@@ -106,7 +106,8 @@ public struct ModelManifest: Sendable {
   /// What people decide by, as an action of type `model.install` repeats it.
   public var facts: ModelFacts {
     ModelFacts(
-      manifest: digest, name: name, version: version, bytes: totalSizeBytes, files: Int64(files.count), licence: license,
+      manifest: digest, name: name, version: version, bytes: totalSizeBytes, files: Int64(files.count),
+      licence: license,
       runner: runner?.digest)
   }
 
@@ -156,7 +157,9 @@ public struct ModelManifest: Sendable {
   }
 
   private static func protocols(_ reader: inout ObjectReader) throws(FieldError) -> [ModelProtocol] {
-    guard let elements = try reader.optionalArray("protocols", maxCount: ModelProtocol.allCases.count) else { return [] }
+    guard let elements = try reader.optionalArray("protocols", maxCount: ModelProtocol.allCases.count) else {
+      return []
+    }
     var protocols: [ModelProtocol] = []
     for (index, element) in elements.enumerated() {
       guard let text = element.string, let one = ModelProtocol(rawValue: text), !protocols.contains(one) else {

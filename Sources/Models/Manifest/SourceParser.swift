@@ -138,7 +138,8 @@ struct SourceParser {
   /// Names of query parameters that carry a right to read, in lower case.
   private static let credentials: Set<String> = [
     "access_key", "access_token", "accesskeyid", "api-key", "api_key", "apikey", "auth", "auth_token", "authorization",
-    "awsaccesskeyid", "bearer", "client_secret", "credential", "credentials", "googleaccessid", "id_token", "jwt", "key",
+    "awsaccesskeyid", "bearer", "client_secret", "credential", "credentials", "googleaccessid", "id_token", "jwt",
+    "key",
     "passwd", "password", "private_token", "pwd", "secret", "session", "sig", "signature", "token", "x-amz-credential",
     "x-amz-security-token", "x-amz-signature", "x-goog-credential", "x-goog-signature",
   ]
@@ -184,7 +185,9 @@ struct SourceParser {
         bytes.append(byte)
         continue
       }
-      guard let high = rest.popFirst().flatMap(hexValue), let low = rest.popFirst().flatMap(hexValue) else { return nil }
+      guard let high = rest.popFirst().flatMap(hexValue), let low = rest.popFirst().flatMap(hexValue) else {
+        return nil
+      }
       bytes.append(high << 4 | low)
     }
     return String(validating: bytes, as: UTF8.self)
