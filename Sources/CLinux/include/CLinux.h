@@ -5,7 +5,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "Commands.h"
 #include "FileBlocks.h"
 #include "FileSeals.h"
 #include "Process.h"
 #include "Sockets.h"
+#include "Trees.h"
