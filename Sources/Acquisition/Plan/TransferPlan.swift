@@ -87,11 +87,15 @@ public struct TransferPlan: Sendable {
 
   /// A plan for a file of `size` bytes.
   ///
-  /// - Parameter held: What an earlier run left on the disk.
-  public init(size: Int, sources: Int, held: ByteRanges = ByteRanges(), bounds: Bounds = Bounds()) {
+  /// - Parameters:
+  ///   - whole: Sources that are always taken whole, such as local directories.
+  ///   - held: What an earlier run left on the disk.
+  public init(
+    size: Int, sources: Int, whole: Set<Int> = [], held: ByteRanges = ByteRanges(), bounds: Bounds = Bounds()
+  ) {
     self.size = size
     self.bounds = bounds
-    self.sources = Array(repeating: Source(), count: sources)
+    self.sources = (0..<sources).map { Source(ranges: whole.contains($0) ? .absent : .unknown) }
     self.held = held
     authors = held.isEmpty ? [] : [Self.earlierRun]
   }
@@ -194,8 +198,8 @@ public struct TransferPlan: Sendable {
     return blame
   }
 
-  /// Requests whose source has been left: they are to be given up.
-  public var superfluous: [Piece] { running.values.filter { sources[$0.source].isLeft } }
+  /// Requests that are to be given up: their source has been left, or everything will be dropped.
+  public var superfluous: [Piece] { running.values.filter { mustStartOver || sources[$0.source].isLeft } }
 
   /// The one source of all bytes, nil when several or an earlier run gave parts.
   public var soleSource: Int? { authors.count == 1 ? authors.first.flatMap { $0 >= 0 ? $0 : nil } : nil }

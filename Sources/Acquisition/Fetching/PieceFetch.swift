@@ -1,0 +1,153 @@
+import Dispatch
+import HTTPClient
+import Synchronization
+
+/// Fetches single pieces: one request, or one local copy, with the limits on its speed.
+struct PieceFetch: Sendable {
+  /// How a piece ended. `received` counts its bytes that are on the disk.
+  enum End: Sendable {
+    case complete
+    case failed(SourceFault, received: Int)
+    case cancelled(received: Int)
+    case storage(StorageFault)
+  }
+
+  let client: HTTPClient
+  let configuration: AcquisitionConfiguration
+  let clock: AcquisitionClock
+
+  /// Fetches a piece after the pause that its source's failures call for.
+  func fetch(
+    _ piece: TransferPlan.Piece, from target: FetchTarget, into file: PartialFile,
+    opened: @escaping @Sendable (_ asWhole: Bool) -> Void
+  ) async -> End {
+    if piece.failures > 0 { try? await clock.sleep(configuration.limits.pause(after: piece.failures)) }
+    guard !Task.isCancelled else { return .cancelled(received: 0) }
+    switch target {
+    case .refused(let fault): return .failed(fault, received: 0)
+    case .local(let path): return await copy(path, into: file)
+    case .http(let url, let bearer):
+      var request = request(url, piece)
+      request.followRedirects = configuration.limits.redirects
+      if let bearer { request.headers.append(HTTPClientHeader("Authorization", "Bearer \(bearer)")) }
+      return await transfer(request, piece, file, opened)
+    case .signed(let url, let sign):
+      // A signature is for one host: a redirect is an answer like any other that is not the file.
+      return await transfer(sign(request(url, piece), clock.unixMilliseconds()), piece, file, opened)
+    }
+  }
+
+  private func request(_ url: HTTPURL, _ piece: TransferPlan.Piece) -> HTTPClientRequest {
+    var headers = [HTTPClientHeader("Accept", "*/*"), HTTPClientHeader("Accept-Encoding", "identity")]
+    if piece.isRanged {
+      headers.append(HTTPClientHeader("Range", "bytes=\(piece.range.lowerBound)-\(piece.range.upperBound - 1)"))
+    }
+    return HTTPClientRequest(url: url.description, headers: headers, deadline: configuration.limits.total)
+  }
+
+  // MARK: HTTP
+
+  /// What an answer may be longer than the file without being cut by the client: the sink says better what is wrong.
+  private static let slackBytes = 1 << 20
+
+  private func transfer(
+    _ request: HTTPClientRequest, _ piece: TransferPlan.Piece, _ file: PartialFile,
+    _ opened: @escaping @Sendable (_ asWhole: Bool) -> Void
+  ) async -> End {
+    var request = request
+    request.maxResponseBytes = file.size + Self.slackBytes
+    let sink = PieceSink(piece, of: file, opened: opened)
+    let limits = configuration.limits
+    enum Outcome { case answered, failed(HTTPClientError), tooSlow, watchEnded }
+    let outcome = await withTaskGroup(of: Outcome.self) { [request] group in
+      group.addTask {
+        do throws(HTTPClientError) {
+          _ = try await client.stream(request, policy: configuration.policy, into: sink.sink)
+          return .answered
+        } catch {
+          return .failed(error)
+        }
+      }
+      group.addTask {
+        var (time, bytes) = (clock.now(), 0)
+        while (try? await clock.sleep(limits.slowPeriod)) != nil {
+          let (now, received) = (clock.now(), sink.received)
+          if limits.isTooSlow(bytes: received - bytes, over: now - time) { return .tooSlow }
+          (time, bytes) = (now, received)
+        }
+        return .watchEnded
+      }
+      var first = await group.next() ?? .watchEnded
+      // Cancelled: the transfer says so itself.
+      if case .watchEnded = first { first = await group.next() ?? .watchEnded }
+      group.cancelAll()
+      return first
+    }
+    // The transfer has ended: the group waits for it.
+    let stop = sink.close()
+    let received = sink.received
+    if case .storage(let fault) = stop { return .storage(fault) }
+    if case .source(let fault) = stop { return .failed(fault, received: received) }
+    switch outcome {
+    case .answered:
+      guard let fault = sink.shortfall() else { return .complete }
+      return .failed(fault, received: received)
+    case .tooSlow:
+      let fault = SourceFault.tooSlow(leastBytesPerSecond: limits.leastBytesPerSecond, over: limits.slowPeriod)
+      return .failed(fault, received: received)
+    case .failed(let error) where error.kind != .cancelled || !Task.isCancelled:
+      return .failed(SourceFault(error, expected: piece.range.count), received: received)
+    case .failed, .watchEnded: return .cancelled(received: received)
+    }
+  }
+
+  // MARK: Local files
+
+  private static let copyBytes = 8 << 20
+
+  private func copy(_ path: String, into file: PartialFile) async -> End {
+    let flag = CancellationFlag()
+    return await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        DispatchQueue(label: "safebox.acquisition.copy").async {
+          continuation.resume(returning: copyBlocking(path, file, flag))
+        }
+      }
+    } onCancel: {
+      flag.raise()
+    }
+  }
+
+  private func copyBlocking(_ path: String, _ file: PartialFile, _ flag: CancellationFlag) -> End {
+    let source: LocalFile
+    do throws(SourceFault) {
+      source = try LocalFile(path, below: configuration.localRoots)
+    } catch {
+      return .failed(error, received: 0)
+    }
+    guard source.size == file.size else {
+      return .failed(.length(expected: file.size, actual: source.size), received: 0)
+    }
+    var offset = 0
+    do throws(StorageFault) {
+      if try file.clone(source.descriptor) { return .complete }
+      while offset < file.size {
+        guard !flag.isRaised else { return .cancelled(received: offset) }
+        let copied = try file.copy(source.descriptor, at: offset, atMost: Self.copyBytes)
+        // It was cut while it was read.
+        guard copied > 0 else { return .failed(.truncated(expected: file.size, actual: offset), received: offset) }
+        offset += copied
+      }
+      return .complete
+    } catch {
+      return .storage(error)
+    }
+  }
+}
+
+/// Raised once, seen by a thread.
+final class CancellationFlag: Sendable {
+  private let value = Atomic(false)
+  var isRaised: Bool { value.load(ordering: .relaxed) }
+  func raise() { value.store(true, ordering: .relaxed) }
+}
