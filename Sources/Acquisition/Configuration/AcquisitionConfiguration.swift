@@ -1,4 +1,6 @@
+import Cryptography
 public import HTTPClient
+import ObjectStorage
 
 /// What the operator of the box allows and knows. A manifest is approved by others; it names sources, and this says which of
 /// them may be reached from here.
@@ -21,9 +23,18 @@ public struct AcquisitionConfiguration: Sendable {
     EgressPolicy(publicPorts: .any, permitsPlainHTTP: permitsPlainHTTP, allowances: allowances)
   }
 
-  func bearer(for url: HTTPURL) -> String? {
+  /// What is sent to an origin in `Authorization`.
+  func bearer(for url: HTTPURL) -> SecretBytes? {
     for credential in credentials where credential.origin.hasSameOrigin(as: url) {
       if case .bearer(let token) = credential.secret { return token }
+    }
+    return nil
+  }
+
+  /// Who signs requests to an endpoint of object storage.
+  func signer(for endpoint: HTTPURL) -> S3Credentials? {
+    for credential in credentials where credential.origin.hasSameOrigin(as: endpoint) {
+      if case .s3(let credentials) = credential.secret { return credentials }
     }
     return nil
   }

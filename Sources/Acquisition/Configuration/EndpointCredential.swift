@@ -1,4 +1,6 @@
+public import Cryptography
 public import HTTPClient
+public import ObjectStorage
 
 /// What one endpoint is told about who asks. It goes to that origin - scheme, host and port - and nowhere else: not to another
 /// host that it redirects to, and not into reports, whose text never shows it.
@@ -8,9 +10,9 @@ public struct EndpointCredential: Sendable, CustomStringConvertible, CustomDebug
   /// How the endpoint is told.
   public enum Secret: Sendable {
     /// `Authorization: Bearer`, as Hugging Face and many mirrors take it.
-    case bearer(String)
+    case bearer(SecretBytes)
     /// AWS Signature Version 4, for `s3:` sources.
-    case s3(accessKey: String, secretKey: String, sessionToken: String?)
+    case s3(S3Credentials)
   }
 
   public let origin: HTTPURL

@@ -1,11 +1,13 @@
+import Cryptography
 import HTTPClient
+import ObjectStorage
 
 /// A source as it is asked from this box.
 enum FetchTarget: Sendable {
   /// `Authorization` for this origin, nil for none.
-  case http(HTTPURL, bearer: String?)
+  case http(HTTPURL, bearer: SecretBytes?)
   /// Signed anew for each request.
-  case signed(HTTPURL, sign: @Sendable (HTTPClientRequest, _ unixMilliseconds: Int64) -> HTTPClientRequest)
+  case signed(HTTPURL, by: SigV4)
   /// Absolute path.
   case local(String)
   /// The operator's configuration, or the source itself, rules it out.

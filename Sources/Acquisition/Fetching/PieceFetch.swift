@@ -1,5 +1,6 @@
 import Dispatch
 import HTTPClient
+import ObjectStorage
 import Synchronization
 
 /// Fetches single pieces: one request, or one local copy, with the limits on its speed.
@@ -15,6 +16,7 @@ struct PieceFetch: Sendable {
   let client: HTTPClient
   let configuration: AcquisitionConfiguration
   let clock: AcquisitionClock
+  let reached: @Sendable (AcquisitionStep) -> Void
 
   /// Fetches a piece after the pause that its source's failures call for.
   func fetch(
@@ -29,11 +31,19 @@ struct PieceFetch: Sendable {
     case .http(let url, let bearer):
       var request = request(url, piece)
       request.followRedirects = configuration.limits.redirects
-      if let bearer { request.headers.append(HTTPClientHeader("Authorization", "Bearer \(bearer)")) }
+      if let bearer {
+        let token = bearer.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+        request.headers.append(HTTPClientHeader("Authorization", "Bearer \(token)"))
+      }
       return await transfer(request, piece, file, opened)
-    case .signed(let url, let sign):
+    case .signed(let url, let signer):
       // A signature is for one host: a redirect is an answer like any other that is not the file.
-      return await transfer(sign(request(url, piece), clock.unixMilliseconds()), piece, file, opened)
+      do throws(URLFault) {
+        let signed = try signer.sign(request(url, piece), at: clock.unixMilliseconds(), payload: .empty)
+        return await transfer(signed, piece, file, opened)
+      } catch {
+        return .failed(.transport(.url(url.description, error)), received: 0)
+      }
     }
   }
 
@@ -56,9 +66,12 @@ struct PieceFetch: Sendable {
   ) async -> End {
     var request = request
     request.maxResponseBytes = file.size + Self.slackBytes
-    let sink = PieceSink(piece, of: file, opened: opened)
+    let sink = PieceSink(piece, of: file, opened: opened, reached: reached)
     let limits = configuration.limits
-    enum Outcome { case answered, failed(HTTPClientError), tooSlow, watchEnded }
+    enum Outcome {
+      case answered, tooSlow, watchEnded
+      case failed(HTTPClientError)
+    }
     let outcome = await withTaskGroup(of: Outcome.self) { [request] group in
       group.addTask {
         do throws(HTTPClientError) {

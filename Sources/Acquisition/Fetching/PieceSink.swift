@@ -5,7 +5,10 @@ import Synchronization
 /// client's thread. Nothing that an answer says makes it write before the piece's first byte or behind its last one.
 final class PieceSink: Sendable {
   /// Why the transfer was stopped from here.
-  enum Stop: Error { case source(SourceFault), storage(StorageFault) }
+  enum Stop: Error {
+    case source(SourceFault)
+    case storage(StorageFault)
+  }
 
   private struct State {
     var offset: Int
@@ -17,13 +20,18 @@ final class PieceSink: Sendable {
   private let piece: TransferPlan.Piece
   private let file: PartialFile
   private let opened: @Sendable (_ asWhole: Bool) -> Void
+  private let reached: @Sendable (AcquisitionStep) -> Void
   private let state: Mutex<State>
 
   /// - Parameter opened: Called once when a request for a range was answered, with or without that range.
-  init(_ piece: TransferPlan.Piece, of file: PartialFile, opened: @escaping @Sendable (_ asWhole: Bool) -> Void) {
+  init(
+    _ piece: TransferPlan.Piece, of file: PartialFile, opened: @escaping @Sendable (_ asWhole: Bool) -> Void,
+    reached: @escaping @Sendable (AcquisitionStep) -> Void
+  ) {
     self.piece = piece
     self.file = file
     self.opened = opened
+    self.reached = reached
     state = Mutex(State(offset: piece.range.lowerBound, end: piece.range.upperBound))
   }
 
@@ -72,6 +80,7 @@ final class PieceSink: Sendable {
       do throws(StorageFault) {
         try file.write(fitting, at: state.offset)
         state.offset += fitting.count
+        reached(.bytesArrived)
       } catch {
         state.stop = .storage(error)
         throw Stop.storage(error)

@@ -10,6 +10,7 @@ final class JournalFile: Sendable {
   private let descriptor: Int32
   private let state: Mutex<State>
   private let writing = DispatchQueue(label: "safebox.acquisition.journal")
+  private let reached: @Sendable (AcquisitionStep) -> Void
 
   private struct State {
     var journal: PartialJournal
@@ -19,12 +20,14 @@ final class JournalFile: Sendable {
 
   /// Reads what an earlier run left and begins a new file with the ranges of it that `isUsable` accepts.
   init(
-    _ path: String, manifest: SHA256Digest, isUsable: (_ file: Int, _ range: Range<Int>) -> Bool
+    _ path: String, manifest: SHA256Digest, reached: @escaping @Sendable (AcquisitionStep) -> Void = { _ in },
+    isUsable: (_ file: Int, _ range: Range<Int>) -> Bool
   ) throws(StorageFault) {
     let descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw .last("open", path) }
     self.path = path
     self.descriptor = descriptor
+    self.reached = reached
     var journal = PartialJournal(manifest: manifest)
     var text = journal.header
     for (file, ranges) in PartialJournal(manifest: manifest, text: try Self.read(descriptor, path)).held {
@@ -62,6 +65,7 @@ final class JournalFile: Sendable {
           text += record(.held(file: file.index, range))
         }
         try append(text)
+        reached(.checkpointed)
       }
     }
   }

@@ -136,7 +136,7 @@ final class PartialFile: Sendable {
 
   /// Drops every byte. Nobody may be writing.
   func startOver() throws(StorageFault) {
-    guard ftruncate(descriptor, 0) == 0 else { throw .last("ftruncate", path) }
+    // First, so that the hash does not take the end of the file for a fault of the disk.
     state.withLock { state in
       state.epoch += 1
       state.received = ByteRanges()
@@ -144,6 +144,7 @@ final class PartialFile: Sendable {
       state.hash = SHA256()
       state.hashed = 0
     }
+    guard ftruncate(descriptor, 0) == 0 else { throw .last("ftruncate", path) }
     try allocate()
   }
 
