@@ -1,0 +1,107 @@
+import Dispatch
+import Glibc
+import HTTPClient
+public import Models
+import Synchronization
+
+/// Brings models here: fetches every file of a manifest from its sources, verifies it, and hands the whole to the store.
+///
+/// Nothing is installed unless every byte hashes to what the manifest says. Several acquisitions of one model at once, in one
+/// process or in several, take turns: the first does the work, the others find it done.
+public struct ModelAcquisition: Sendable {
+  private let place: AcquisitionPlace
+  private let client: HTTPClient
+  private let configuration: AcquisitionConfiguration
+  private let clock: AcquisitionClock
+  /// Called at each step, for tests that kill the process there.
+  package var reached: @Sendable (AcquisitionStep) -> Void = { _ in }
+
+  init(
+    place: AcquisitionPlace, client: HTTPClient, configuration: AcquisitionConfiguration, clock: AcquisitionClock
+  ) {
+    self.place = place
+    self.client = client
+    self.configuration = configuration
+    self.clock = clock
+  }
+
+  /// Installs a model, going on from what an earlier attempt left.
+  ///
+  /// - Parameters:
+  ///   - manifest: approved by whoever decides; nothing here asks again.
+  ///   - progress: called from time to time, on any thread.
+  ///   - alert: called at once for what the owners should hear of, whatever comes of the acquisition.
+  /// - Throws: ``AcquisitionFault``; then the model is not installed. Cancelling the task keeps what has arrived.
+  public func acquire(
+    _ manifest: ModelManifest, progress: @escaping @Sendable (AcquisitionProgress) -> Void = { _ in },
+    alert: @escaping @Sendable (AcquisitionAlert) -> Void = { _ in }
+  ) async throws(AcquisitionFault) -> AcquisitionReport {
+    let begun = clock.now()
+    let digest = manifest.digest
+    let none = AcquisitionReport(manifest: digest, wasInstalled: true, files: [], alerts: [], duration: .zero)
+    guard try !place.isInstalled(digest) else { return none }
+    let directory = try place.partial(digest)
+    let lock = try await takeLock(directory + ".lock", manifest, progress)
+    defer { withExtendedLifetime(lock) {} }
+    reached(.locked)
+    // Whoever had the lock before has installed it, or failed and left it to this one.
+    guard try !place.isInstalled(digest) else { return none }
+    let alerts = AlertList(alert)
+    let run = AcquisitionRun(
+      manifest: digest, wanted: manifest.files.enumerated().map { wanted($0.element, index: $0.offset) },
+      directoryPath: directory, journalPath: directory + ".journal",
+      fetch: PieceFetch(client: client, configuration: configuration, clock: clock, reached: reached),
+      progress: progress, alert: { alerts.add($0) }, reached: reached,
+      commit: { () async throws(AcquisitionFault) in
+        try await commit(manifest)
+      })
+    let files = try await run.run()
+    return AcquisitionReport(
+      manifest: digest, wasInstalled: false, files: files, alerts: alerts.all, duration: clock.now() - begun)
+  }
+
+  private func takeLock(
+    _ path: String, _ manifest: ModelManifest, _ progress: @escaping @Sendable (AcquisitionProgress) -> Void
+  ) async throws(AcquisitionFault) -> AcquisitionLock {
+    let waiting = AcquisitionProgress(
+      file: "", bytesDone: 0, bytesTotal: Int(manifest.totalSizeBytes), bytesPerSecond: 0, secondsLeft: nil)
+    do throws(StorageFault) {
+      guard let lock = try await AcquisitionLock.take(path, isWaiting: { progress(waiting) }) else { throw cancelled }
+      return lock
+    } catch {
+      throw error == cancelled ? .cancelled : .storage(file: path, error)
+    }
+  }
+
+  private var cancelled: StorageFault { StorageFault(call: "flock", path: "", errno: ECANCELED) }
+
+  private func wanted(_ file: ModelFile, index: Int) -> WantedFile {
+    WantedFile(
+      index: index, path: file.path, size: Int(file.sizeBytes), sha256: file.sha256,
+      sources: file.sources.map { WantedFile.Source(text: $0.text, target: configuration.target(for: $0)) })
+  }
+
+  private func commit(_ manifest: ModelManifest) async throws(AcquisitionFault) {
+    let result: Result<Void, AcquisitionFault> = await withCheckedContinuation { continuation in
+      DispatchQueue(label: "safebox.acquisition.commit").async {
+        continuation.resume(returning: Result { () throws(AcquisitionFault) in try place.commit(manifest) })
+      }
+    }
+    try result.get()
+  }
+}
+
+/// What was noticed so far, passed on at once.
+private final class AlertList: Sendable {
+  private let alerts = Mutex<[AcquisitionAlert]>([])
+  private let tell: @Sendable (AcquisitionAlert) -> Void
+
+  init(_ tell: @escaping @Sendable (AcquisitionAlert) -> Void) { self.tell = tell }
+
+  var all: [AcquisitionAlert] { alerts.withLock { $0 } }
+
+  func add(_ alert: AcquisitionAlert) {
+    alerts.withLock { $0.append(alert) }
+    tell(alert)
+  }
+}
