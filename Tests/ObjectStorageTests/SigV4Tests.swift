@@ -86,7 +86,8 @@ struct SigV4Tests {
       name: "GET bucket lifecycle", target: "/?lifecycle", signed: "host;x-amz-content-sha256;x-amz-date",
       signature: "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"),
     Example(
-      name: "GET bucket (list objects)", target: "/?max-keys=2&prefix=J", signed: "host;x-amz-content-sha256;x-amz-date",
+      name: "GET bucket (list objects)", target: "/?max-keys=2&prefix=J",
+      signed: "host;x-amz-content-sha256;x-amz-date",
       signature: "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"),
   ]
 
@@ -158,7 +159,8 @@ struct SigV4Tests {
       ])
     let signed = try signer.sign(request, at: 0, payload: .unsigned)
     #expect(signed.headers.allSatisfy { $0.value != "forged" })
-    #expect(signed.headers.map(\.name) == ["x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "Authorization"])
+    #expect(
+      signed.headers.map(\.name) == ["x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "Authorization"])
     #expect(signed.headers[2].value == "a-token" && signed.headers[1].value == "UNSIGNED-PAYLOAD")
     #expect(signed.headers[3].value.contains("host;x-amz-content-sha256;x-amz-date;x-amz-security-token,"))
   }
@@ -178,10 +180,11 @@ struct SigV4Tests {
     #expect(throws: (any Error).self) { try S3Credentials(accessKey: "A, Signature=", secretKey: Self.secret("a")) }
   }
 
-  @Test(arguments: [
-    (0, "19700101T000000Z"), (951_782_400_000, "20000229T000000Z"), (1_709_251_199_999, "20240229T235959Z"),
-    (4_102_444_800_000, "21000101T000000Z"), (-1, "19691231T235959Z"), (253_402_300_799_000, "99991231T235959Z"),
-  ] as [(Int64, String)])
+  @Test(
+    arguments: [
+      (0, "19700101T000000Z"), (951_782_400_000, "20000229T000000Z"), (1_709_251_199_999, "20240229T235959Z"),
+      (4_102_444_800_000, "21000101T000000Z"), (-1, "19691231T235959Z"), (253_402_300_799_000, "99991231T235959Z"),
+    ] as [(Int64, String)])
   func dates(_ milliseconds: Int64, _ text: String) {
     #expect(UTCTime(milliseconds: milliseconds).basic == text)
   }

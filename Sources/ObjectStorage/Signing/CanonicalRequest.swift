@@ -13,7 +13,7 @@ struct CanonicalRequest {
       let name = header.name.lowercased()
       let value = Self.trimmed(header.value)
       // Repeated fields are one, in their order.
-      if let earlier = values[name], name != "host" { values[name] = "\(earlier),\(value)" } else { values[name] = value }
+      values[name] = values[name].map { "\($0),\(value)" } ?? value
     }
     let names = values.keys.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }
     signedHeaders = names.joined(separator: ";")
