@@ -1,4 +1,5 @@
 import CanonicalJSON
+import Cryptography
 
 /// Reads the URLs of ``ModelSource``. Stricter than RFC 3986: what two readers could take for two places is refused.
 struct SourceParser {
@@ -191,5 +192,18 @@ struct SourceParser {
       bytes.append(high << 4 | low)
     }
     return String(validating: bytes, as: UTF8.self)
+  }
+
+  /// A path with everything escaped but what ``ModelPath`` allows and slashes.
+  static func encoded(path: String) -> String {
+    var text = ""
+    for byte in path.utf8 {
+      if ModelPath.isPlain(byte) || byte == UInt8(ascii: "/") {
+        text.unicodeScalars.append(Unicode.Scalar(byte))
+      } else {
+        text += "%" + Hex.encode([byte]).uppercased()
+      }
+    }
+    return text
   }
 }

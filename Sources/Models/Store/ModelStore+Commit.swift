@@ -17,7 +17,7 @@ extension ModelStore {
     _ manifest: ModelManifest, hashed: [String: FileIdentity] = [:]
   ) throws(ModelFault) -> ModelProtection {
     let digest = manifest.digest
-    let (places, top) = try openPartial(of: digest)
+    let (places, partial, top) = try openPartial(of: digest)
     let owner = try ModelFault.calling { () throws(SystemCallFault) in try places.models.status().owner }
     let tree = ModelTree(manifest, stage: .fetched, owner: owner)
     let files = try tree.open(top)
@@ -45,13 +45,13 @@ extension ModelStore {
     try store(sealed, of: manifest, in: places)
     try afterStep(.recordStored)
 
-    try move(digest, in: places)
+    try move(digest, from: partial, to: places.models)
     try afterStep(.moved)
     try ModelFault.calling { () throws(SystemCallFault) in
       try places.models.sync()
       // Both, or the old name could come back beside the new one.
-      try places.partial.removeFile(digest.hex + Places.journalSuffix)
-      try places.partial.sync()
+      try partial.removeFile(digest.hex + Places.journalSuffix)
+      try partial.sync()
     }
     try afterStep(.moveSynced)
     try ModelFault.calling { () throws(SystemCallFault) in
@@ -62,14 +62,17 @@ extension ModelStore {
     return Self.protection(sealed)
   }
 
-  private func openPartial(of digest: SHA256Digest) throws(ModelFault) -> (Places, OpenDirectory) {
-    let places = try ModelFault.calling { () throws(SystemCallFault) in try Places(making: root) }
-    let (installed, fetched) = try ModelFault.calling { () throws(SystemCallFault) in
-      (try places.models.status(digest.hex), try places.partial.status(digest.hex))
+  private func openPartial(
+    of digest: SHA256Digest
+  ) throws(ModelFault) -> (Places, partial: OpenDirectory, top: OpenDirectory) {
+    let (places, partial, installed, fetched) = try ModelFault.calling { () throws(SystemCallFault) in
+      let places = try Places(making: root)
+      let partial = try places.partial()
+      return (places, partial, try places.models.status(digest.hex), try partial.status(digest.hex))
     }
     guard installed == nil else { throw .alreadyInstalled(digest) }
     guard fetched?.kind == .directory else { throw .notFetched(digest) }
-    return (places, try ModelFault.calling { () throws(SystemCallFault) in try places.partial.directory(digest.hex) })
+    return (places, partial, try ModelFault.calling { () throws(SystemCallFault) in try partial.directory(digest.hex) })
   }
 
   /// What became of one file.
@@ -117,9 +120,10 @@ extension ModelStore {
   }
 
   /// Moves without ever replacing: a plain rename would put itself in the place of an empty directory.
-  private func move(_ digest: SHA256Digest, in places: Places) throws(ModelFault) {
-    let result = linux_rename_new(
-      places.partial.descriptor, digest.hex, places.models.descriptor, digest.hex)
+  private func move(
+    _ digest: SHA256Digest, from partial: OpenDirectory, to models: OpenDirectory
+  ) throws(ModelFault) {
+    let result = linux_rename_new(partial.descriptor, digest.hex, models.descriptor, digest.hex)
     if result == -EEXIST { throw .alreadyInstalled(digest) }
     guard result == 0 else {
       throw .system(SystemCallFault(call: "renameat2", path: path(of: digest), errno: -result))

@@ -4,25 +4,25 @@ import Glibc
 
 extension ModelStore {
   /// Removes an installed model. Its directory leaves `models` by one rename before anything in it is touched: a crash leaves
-  /// a whole model, or none and something that ``clearLeftovers()`` removes. Who has its files open keeps them.
+  /// a whole model, or none and something that ``clearLeftovers()`` removes. Who has its files open keeps them. The manifest
+  /// stays.
   public func remove(_ digest: SHA256Digest) throws(ModelFault) {
     guard try isInstalled(digest) else { throw .notInstalled(digest) }
     try ModelFault.calling { () throws(SystemCallFault) in
       let places = try Places(making: root)
+      let partial = try places.partial()
       let trash = Places.removingPrefix + digest.hex
-      try places.partial.removeDirectory(trash)
+      try partial.removeDirectory(trash)
       // The right to write to it is needed to move it.
       try places.models.directory(digest.hex).setMode(ModelTree.movableMode)
-      let result = linux_rename_new(places.models.descriptor, digest.hex, places.partial.descriptor, trash)
+      let result = linux_rename_new(places.models.descriptor, digest.hex, partial.descriptor, trash)
       guard result == 0 else { throw SystemCallFault(call: "renameat2", path: path(of: digest), errno: -result) }
       try places.models.sync()
-      try places.partial.sync()
+      try partial.sync()
       try places.seals.removeFile(Places.fileName(digest))
       try places.seals.sync()
-      try places.manifests.removeFile(Places.fileName(digest))
-      try places.manifests.sync()
-      try places.partial.removeDirectory(trash)
-      try places.partial.sync()
+      try partial.removeDirectory(trash)
+      try partial.sync()
     }
   }
 
@@ -33,8 +33,9 @@ extension ModelStore {
   public func clearLeftovers() throws(ModelFault) {
     try ModelFault.calling { () throws(SystemCallFault) in
       guard let places = try Places(opening: root) else { return }
-      for name in try places.partial.names(limit: Places.maxNames) where name.hasPrefix(Places.removingPrefix) {
-        try places.partial.removeDirectory(name)
+      let partial = try places.partial()
+      for name in try partial.names(limit: Places.maxNames) where name.hasPrefix(Places.removingPrefix) {
+        try partial.removeDirectory(name)
       }
       for directory in [places.manifests, places.seals] {
         for name in try directory.names(limit: Places.maxNames) where name.hasPrefix(SmallFile.temporaryPrefix) {

@@ -6,7 +6,7 @@ import Glibc
 ///
 ///     models/<digest>/              exactly the manifest's files
 ///     models/.partial/<digest>/     being fetched: the same file system, so that one rename installs
-///     manifests/<digest>.json       canonical bytes
+///     manifests/<digest>.json       canonical bytes; kept for ever, because a rollback can bring a removed model back
 ///     seals/<digest>.json           fs-verity digests measured at installation
 ///
 /// A model is installed when its directory is there; nothing else says so. Every call opens what it needs by the path of the
@@ -60,9 +60,9 @@ public struct ModelStore: Sendable {
   /// What an interrupted commit left may be sealed: such files are whole, and are committed without another write.
   public func partial(for digest: SHA256Digest) throws(ModelFault) -> String {
     try ModelFault.calling { () throws(SystemCallFault) in
-      let places = try Places(making: root)
-      _ = try places.partial.makeDirectory(digest.hex, mode: 0o700)
-      try places.partial.sync()
+      let partial = try Places(making: root).partial()
+      _ = try partial.makeDirectory(digest.hex, mode: 0o700)
+      try partial.sync()
     }
     return partialPath(of: digest)
   }
@@ -71,22 +71,17 @@ public struct ModelStore: Sendable {
   public func partials() throws(ModelFault) -> [SHA256Digest] {
     try ModelFault.calling { () throws(SystemCallFault) in
       guard let places = try Places(opening: root) else { return [] }
-      return try places.partial.names(limit: Places.maxNames).compactMap { SHA256Digest(hex: $0) }
+      return try places.partial().names(limit: Places.maxNames).compactMap { SHA256Digest(hex: $0) }
     }
   }
 
   /// Removes what was fetched of a model, and the notes about it.
   public func discardPartial(of digest: SHA256Digest) throws(ModelFault) {
     try ModelFault.calling { () throws(SystemCallFault) in
-      guard let places = try Places(opening: root) else { return }
-      try places.partial.removeDirectory(digest.hex)
-      try places.partial.removeFile(digest.hex + Places.journalSuffix)
-      try places.partial.sync()
-      // An interrupted commit may have stored it already.
-      if try places.models.status(digest.hex) == nil {
-        try places.manifests.removeFile(Places.fileName(digest))
-        try places.manifests.sync()
-      }
+      guard let partial = try Places(opening: root)?.partial() else { return }
+      try partial.removeDirectory(digest.hex)
+      try partial.removeFile(digest.hex + Places.journalSuffix)
+      try partial.sync()
     }
   }
 
@@ -126,14 +121,14 @@ public struct ModelStore: Sendable {
   }
 }
 
-/// The directories of a store, open.
+/// The directories of a store that anybody may read, open.
 struct Places {
   static let journalSuffix = ".journal"
   static let removingPrefix = ".removing-"
   static let maxNames = 4096
+  private static let partialName = ".partial"
 
   let models: OpenDirectory
-  let partial: OpenDirectory
   let manifests: OpenDirectory
   let seals: OpenDirectory
 
@@ -142,16 +137,15 @@ struct Places {
   /// Makes what is absent.
   init(making root: String) throws(SystemCallFault) {
     models = try OpenDirectory.make("\(root)/models", mode: 0o755)
-    partial = try OpenDirectory.make("\(root)/models/.partial", mode: 0o700)
     manifests = try OpenDirectory.make("\(root)/manifests", mode: 0o755)
     seals = try OpenDirectory.make("\(root)/seals", mode: 0o755)
+    _ = try OpenDirectory.make("\(root)/models/\(Self.partialName)", mode: 0o700)
   }
 
   /// nil when nothing was ever written here.
   init?(opening root: String) throws(SystemCallFault) {
     do throws(SystemCallFault) {
       models = try OpenDirectory(opening: "\(root)/models")
-      partial = try OpenDirectory(opening: "\(root)/models/.partial")
       manifests = try OpenDirectory(opening: "\(root)/manifests")
       seals = try OpenDirectory(opening: "\(root)/seals")
     } catch {
@@ -159,4 +153,7 @@ struct Places {
       throw error
     }
   }
+
+  /// Where models are fetched to. Only the owner of the store may open it.
+  func partial() throws(SystemCallFault) -> OpenDirectory { try models.directory(Self.partialName) }
 }
