@@ -7,17 +7,17 @@ extension SandboxSuite {
   @Suite struct SandboxChoiceTests {
     @Test func inProcessIsNoBoundaryAndSaysSo() async throws {
       let sandbox = Sandbox([InProcessBackend()], absent: [.gvisor: "runsc is not installed"])
-      let session = try await sandbox.open(.tool("return 1"), on: .inprocess, isFullRequired: false, seconds: 5)
+      let session = try await sandbox.open(.tool("return 1"), on: .inprocess, isFullRequired: false, seconds: 120)
       #expect(try await session.begin().text == "1")
       #expect(session.isolation == Isolation(backend: .inprocess, applied: [], missing: [:]))
       await #expect(throws: SandboxFailure.unavailable(.inprocess, reason: "it is no boundary")) {
-        _ = try await sandbox.open(.tool("return 1"), on: .inprocess, isFullRequired: true, seconds: 5)
+        _ = try await sandbox.open(.tool("return 1"), on: .inprocess, isFullRequired: true, seconds: 120)
       }
       await #expect(throws: SandboxFailure.unavailable(.gvisor, reason: "runsc is not installed")) {
-        _ = try await sandbox.open(.tool("return 1"), on: .gvisor, isFullRequired: false, seconds: 5)
+        _ = try await sandbox.open(.tool("return 1"), on: .gvisor, isFullRequired: false, seconds: 120)
       }
       await #expect(throws: SandboxFailure.unavailable(.jail, reason: "this box has no such backend")) {
-        _ = try await sandbox.open(.tool("return 1"), on: .jail, isFullRequired: false, seconds: 5)
+        _ = try await sandbox.open(.tool("return 1"), on: .jail, isFullRequired: false, seconds: 120)
       }
     }
 
@@ -25,11 +25,11 @@ extension SandboxSuite {
       // The hostile worker claims no layer of its own.
       let backend = try HostileConversationTests.backend("honest_and_bare", mode: "bare")
       let sandbox = Sandbox([backend])
-      let session = try await sandbox.open(.tool("return 1"), on: .jail, isFullRequired: false, seconds: 5)
+      let session = try await sandbox.open(.tool("return 1"), on: .jail, isFullRequired: false, seconds: 120)
       #expect(session.isolation.missing.keys.contains("seccomp"))
       session.end()
       let failure = await #expect(throws: SandboxFailure.self) {
-        _ = try await sandbox.open(.tool("return 1"), on: .jail, isFullRequired: true, seconds: 5)
+        _ = try await sandbox.open(.tool("return 1"), on: .jail, isFullRequired: true, seconds: 120)
       }
       #expect(failure?.description.contains("seccomp") == true)
       await backend.shutDown()
@@ -48,7 +48,7 @@ extension SandboxSuite {
     @Test func turnsAndTheirEndInProcess() async throws {
       let backend = InProcessBackend()
       let session = try await backend.open(
-        .tool("return await Protocol.HTTP.get(1) + await Protocol.HTTP.get(2)"), seconds: 5)
+        .tool("return await Protocol.HTTP.get(1) + await Protocol.HTTP.get(2)"), seconds: 120)
       #expect(try await session.begin().calls.count == 1)
       let at: Int64 = 1_700_000_000_001
       #expect(

@@ -44,12 +44,19 @@ final class InProcessSession: SandboxSession {
   func end() { mailbox.end() }
 
   private func turn(_ order: Order) async throws(SandboxFailure) -> MachineTurn {
+    let deadline = MonotonicTime.now().advanced(milliseconds: seconds * 1000)
     let timer = Task { [mailbox, seconds] in
       try await Task.sleep(for: .seconds(seconds))
       mailbox.fail(.timedOut(seconds: seconds))
     }
     defer { timer.cancel() }
-    return try await mailbox.ask(order).get()
+    let turn = try await mailbox.ask(order).get()
+    // On a machine with too little time the timer may wake up later than the tool is done.
+    guard MonotonicTime.now() < deadline else {
+      mailbox.fail(.timedOut(seconds: seconds))
+      throw .timedOut(seconds: seconds)
+    }
+    return turn
   }
 
   /// The thread: the machine never leaves it.
