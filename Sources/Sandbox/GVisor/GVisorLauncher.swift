@@ -28,7 +28,7 @@ final class GVisorLauncher: WorkerLauncher {
     let container = "safebox-\(getpid())-\(Self.count.wrappingAdd(1, ordering: .relaxed).newValue)"
     let pid: pid_t
     do {
-      pid = try spawn(arguments(container), stream: ends[1])
+      pid = try spawn(arguments(container), stream: ends[1], log: bundle.log(of: container))
     } catch {
       close(ends[0])
       throw error
@@ -58,13 +58,13 @@ final class GVisorLauncher: WorkerLauncher {
 
   /// The runtime passes its standard streams on to the worker. When it is killed, or we are, its container goes too:
   /// it is attached, and the worker ends with its stream. Every other descriptor of ours is close-on-exec.
-  private func spawn(_ arguments: [String], stream: Int32) throws(SandboxFailure) -> pid_t {
+  private func spawn(_ arguments: [String], stream: Int32, log: String) throws(SandboxFailure) -> pid_t {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
     posix_spawn_file_actions_adddup2(&actions, stream, 0)
     posix_spawn_file_actions_adddup2(&actions, stream, 1)
-    posix_spawn_file_actions_addopen(&actions, 2, bundle.log, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+    posix_spawn_file_actions_addopen(&actions, 2, log, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
     let path = getenv("PATH").map { "PATH=" + String(cString: $0) } ?? "PATH=/usr/bin:/bin"
     let argv = CStringArray(arguments)
     let environment = CStringArray([path])

@@ -1,5 +1,6 @@
 import CanonicalJSON
 import Glibc
+import Synchronization
 
 /// A directory of the OCI runtime specification: `config.json`, and a root file system with the worker and nothing else.
 ///
@@ -9,8 +10,7 @@ final class OCIBundle: Sendable {
   let directory: String
   /// What is given to `runsc --root`.
   var state: String { directory + "/state" }
-  /// Where the runtime's errors go.
-  var log: String { directory + "/log" }
+  private let words = Mutex<String?>(nil)
 
   init(worker: String) throws(SandboxFailure) {
     let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
@@ -37,11 +37,18 @@ final class OCIBundle: Sendable {
 
   deinit { Self.remove(directory) }
 
-  /// The runtime's last line, when something went wrong.
-  var lastWords: String? { SystemFile.read(log)?.split(separator: "\n").last.map(String.init) }
+  /// Where the runtime's errors go. A file for each container: the next one is started while this one's is still read.
+  func log(of container: String) -> String { "\(directory)/\(container).log" }
 
-  /// Removes what the runtime keeps of a container that it could not tidy up itself.
+  /// The last line that the runtime wrote about a container that is gone.
+  var lastWords: String? { words.withLock { $0 } }
+
+  /// Keeps the last words about a container, and removes what the runtime could not tidy up itself.
   func forget(_ container: String) {
+    if let line = SystemFile.read(log(of: container))?.split(separator: "\n").last {
+      words.withLock { $0 = String(line) }
+    }
+    unlink(log(of: container))
     for name in SystemFile.names(in: state) where name.hasPrefix(container + "_") { unlink("\(state)/\(name)") }
   }
 
@@ -106,7 +113,8 @@ final class OCIBundle: Sendable {
 
   private static func remove(_ directory: String) {
     for name in SystemFile.names(in: directory + "/state") { unlink("\(directory)/state/\(name)") }
-    for name in ["rootfs/worker", "config.json", "log"] { unlink("\(directory)/\(name)") }
+    unlink(directory + "/rootfs/worker")
+    for name in SystemFile.names(in: directory) { unlink("\(directory)/\(name)") }
     for name in ["/rootfs", "/state", ""] { rmdir(directory + name) }
   }
 }
