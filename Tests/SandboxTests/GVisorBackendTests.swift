@@ -15,6 +15,7 @@ extension SandboxSuite {
       var configuration = GVisorBackend.Configuration()
       configuration.worker = Built.worker
       configuration.workers = 2
+      configuration.startSeconds = 120
       return try GVisorBackend(configuration)
     }
 
@@ -22,7 +23,7 @@ extension SandboxSuite {
     func aToolRunsOnTheOtherKernel() async throws {
       let backend = try Self.backend()
       let session = try await backend.open(
-        .tool("let a = await Protocol.HTTP.get({url: 'https://a'}); return [a, 6 * 7]"), seconds: 20)
+        .tool("let a = await Protocol.HTTP.get({url: 'https://a'}); return [a, 6 * 7]"), seconds: 120)
       #expect(try await session.begin().calls.map(\.method) == ["HTTP.get"])
       let last = try await session.answer(
         MachineAnswer(call: 0, isError: false, value: Array("1".utf8), at: 1_700_000_000_500))

@@ -8,28 +8,32 @@ extension SandboxSuite {
   /// A hostile program in the worker's place talks to the daemon.
   @Suite struct HostileConversationTests {
     /// A backend whose workers misbehave in the named way.
+    ///
+    /// - Parameter readySeconds: how long they may take to say that they are ready. Short only for those that never are.
     static func backend(
-      _ way: String, mode: String = "locked", readySeconds: Int = 1, ready: Int = 1
+      _ way: String, mode: String = "locked", readySeconds: Int = 60, ready: Int = 1
     ) throws -> JailBackend {
       let launcher = try JailLauncher(path: Built.hostile, arguments: ["talk", mode, way, Machine.engine])
       return try JailBackend(
         launcher, .test(worker: Built.hostile, workers: 2, ready: ready), readySeconds: readySeconds)
     }
 
-    private static func failure(_ way: String, seconds: Int = 30) async throws -> SandboxFailure? {
+    private static func failure(_ way: String, seconds: Int = 120) async throws -> SandboxFailure? {
       let backend = try backend(way)
-      defer { Task { await backend.shutDown() } }
       let session = try await backend.open(.tool("return 1"), seconds: seconds)
-      do {
+      var failure: SandboxFailure?
+      do throws(SandboxFailure) {
         _ = try await session.begin()
-        return nil
       } catch {
         // A session that has failed stays so, and says the same again.
         await #expect(throws: error) { _ = try await session.begin() }
-        session.end()
-        session.end()
-        return error
+        failure = error
       }
+      session.end()
+      session.end()
+      // Other tests count the children of this process.
+      await backend.shutDown()
+      return failure
     }
 
     /// What workers are told apart by, when the text does not matter.
@@ -72,8 +76,8 @@ extension SandboxSuite {
     @Test(arguments: [
       "silent", "exit", "crash", "garbage", "wrong_engine", "turn_for_ready", "half_ready", "endless_ready",
     ]) func aWorkerThatNeverBecomesReadyServesNobody(way: String) async throws {
-      let backend = try Self.backend(way)
-      await #expect(throws: SandboxFailure.self) { _ = try await backend.open(.tool("return 1"), seconds: 5) }
+      let backend = try Self.backend(way, readySeconds: 1)
+      await #expect(throws: SandboxFailure.self) { _ = try await backend.open(.tool("return 1"), seconds: 120) }
       guard case .failure = await backend.availability() else {
         Issue.record("\(way) is available")
         return
@@ -85,15 +89,15 @@ extension SandboxSuite {
     @Test func claimsAreHeldAgainstTheKernel() async throws {
       let backend = try Self.backend("false_claims", mode: "bare")
       let failure = await #expect(throws: SandboxFailure.self) {
-        _ = try await backend.open(.tool("return 1"), seconds: 5)
+        _ = try await backend.open(.tool("return 1"), seconds: 120)
       }
       #expect(failure == .protocolViolation("it claims seccomp, and the kernel knows of no filter"))
       await backend.shutDown()
     }
 
     @Test func aWorkerThatStopsItselfIsKilledAllTheSame() async throws {
-      let backend = try Self.backend("stop", mode: "bare")
-      await #expect(throws: SandboxFailure.self) { _ = try await backend.open(.tool("return 1"), seconds: 5) }
+      let backend = try Self.backend("stop", mode: "bare", readySeconds: 1)
+      await #expect(throws: SandboxFailure.self) { _ = try await backend.open(.tool("return 1"), seconds: 120) }
       await backend.shutDown()
       #expect(backend.population == 0)
     }
@@ -104,7 +108,7 @@ extension SandboxSuite {
       // Whichever of them is handed out, it does no more than fail its run.
       for _ in 0..<3 {
         do {
-          let session = try await backend.open(.tool("return 1"), seconds: 5)
+          let session = try await backend.open(.tool("return 1"), seconds: 120)
           _ = try await session.begin()
           Issue.record("\(way) gave a turn")
         } catch {
@@ -116,7 +120,7 @@ extension SandboxSuite {
 
     @Test func theHostileWorkerCanAlsoBeHonest() async throws {
       let backend = try Self.backend("honest")
-      let session = try await backend.open(.tool("return 1"), seconds: 5)
+      let session = try await backend.open(.tool("return 1"), seconds: 120)
       #expect(try await session.begin().text == "7")
       await backend.shutDown()
     }
@@ -132,23 +136,23 @@ extension SandboxSuite {
     /// The daemon after all of them: nothing is left, and the next run works.
     @Test func hostileWorkersLeaveNothingBehind() async throws {
       let good = try JailBackend(.test())
-      #expect(try await good.open(.tool("return 1"), seconds: 5).begin().text == "1")
+      #expect(try await good.open(.tool("return 1"), seconds: 120).begin().text == "1")
       try await settle(good, population: 1)
       let descriptors = try descriptorCount()
       for way in ["giant_header", "crash_on_program", "forbidden_call", "endless_ready", "exit", "two_turns", "honest"]
       {
         let bad = try Self.backend(way)
-        if let session = try? await bad.open(.tool("return 1"), seconds: 5) { _ = try? await session.begin() }
+        if let session = try? await bad.open(.tool("return 1"), seconds: 120) { _ = try? await session.begin() }
         await bad.shutDown()
         #expect(bad.population == 0)
       }
       try await settle(good, population: 1)
       let children = try children()
       #expect(children.count == 1, "\(children)")
-      #expect(try await good.open(.tool("return 2"), seconds: 5).begin().text == "2")
+      #expect(try await good.open(.tool("return 2"), seconds: 120).begin().text == "2")
       try await settle(good, population: 1)
       // A pool's own descriptors go with its threads, which end after it has been shut down.
-      for _ in 0..<500 where try descriptorCount() > descriptors { try await Task.sleep(for: .milliseconds(10)) }
+      for _ in 0..<6000 where try descriptorCount() > descriptors { try await Task.sleep(for: .milliseconds(10)) }
       #expect(try descriptorCount() <= descriptors)
       await good.shutDown()
       #expect(try self.children().isEmpty)
@@ -170,7 +174,7 @@ extension SandboxSuite {
 
     /// The pool refills itself and buries its dead in the background.
     private func settle(_ backend: JailBackend, population: Int) async throws {
-      for _ in 0..<500 where backend.population != population { try await Task.sleep(for: .milliseconds(10)) }
+      for _ in 0..<6000 where backend.population != population { try await Task.sleep(for: .milliseconds(10)) }
       #expect(backend.population == population)
     }
   }

@@ -64,7 +64,7 @@ enum HostileProbe {
     }
     let text = readAll(worker.channel)
     var exit = jail_exit()
-    if jail_await(worker.pidfd, 999_000_000) == 0 {
+    if !isThere(worker.pidfd, seconds: 60) {
       jail_kill(worker.pidfd)
       while jail_await(worker.pidfd, 999_000_000) == 0 {}
     }
@@ -79,11 +79,15 @@ enum HostileProbe {
     return numbers[0] >= 0 ? .succeeded : .refused(Int32(numbers[1]))
   }
 
+  /// Waits until there is something on a descriptor; false when nothing comes.
+  static func isThere(_ descriptor: Int32, seconds: Int) -> Bool {
+    (0..<seconds).contains { _ in jail_await(descriptor, 999_000_000) != 0 }
+  }
+
   private static func readAll(_ channel: Int32) -> Data {
     var data = Data()
     var bytes = [UInt8](repeating: 0, count: 4096)
-    for _ in 0..<20 {
-      guard jail_await(channel, 999_000_000) != 0 else { continue }
+    while isThere(channel, seconds: 60) {
       let count = read(channel, &bytes, bytes.count)
       guard count > 0 else { break }
       data.append(contentsOf: bytes[..<count])

@@ -37,7 +37,7 @@ extension SandboxSuite {
       let backend = try JailBackend(.test(ready: 2))
       for (body, expected) in Self.questions {
         let limits = MachineLimits(fuel: 2000, memory: 32 << 20, stack: 256 << 10, calls: 1000)
-        let session = try await backend.open(.tool(body, limits: limits), seconds: 30)
+        let session = try await backend.open(.tool(body, limits: limits), seconds: 120)
         let turn = try await session.begin()
         switch turn.state {
         case .waiting: Issue.record("\(body): waiting")
@@ -46,7 +46,7 @@ extension SandboxSuite {
           #expect(expected.split(separator: " ").contains { $0 == failure.kind.rawValue }, "\(body): \(failure)")
         }
       }
-      #expect(try await backend.open(.tool("return 1"), seconds: 5).begin().text == "1")
+      #expect(try await backend.open(.tool("return 1"), seconds: 120).begin().text == "1")
       await backend.shutDown()
     }
 
@@ -55,7 +55,7 @@ extension SandboxSuite {
       let limits = MachineLimits(fuel: 1_000_000, memory: 64 << 20, stack: 256 << 10, calls: 0)
       let session = try await backend.open(.tool("for (;;) {}", limits: limits), seconds: 1)
       await #expect(throws: SandboxFailure.timedOut(seconds: 1)) { _ = try await session.begin() }
-      #expect(try await backend.open(.tool("return 1"), seconds: 5).begin().text == "1")
+      #expect(try await backend.open(.tool("return 1"), seconds: 120).begin().text == "1")
       await backend.shutDown()
     }
   }
