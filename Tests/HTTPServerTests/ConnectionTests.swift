@@ -253,6 +253,6 @@ import Testing
   }
 
   private static func wait(for semaphore: DispatchSemaphore) -> Bool {
-    semaphore.wait(timeout: .now() + .seconds(20)) == .success
+    semaphore.wait(timeout: .now() + .seconds(120)) == .success
   }
 }

@@ -17,7 +17,7 @@ import Testing
     let idle = try RawClient(served.tcp)
     try await blocking { try busy.send(Self.request + Self.request) }
     try await entered.value()
-    async let down: Void = served.server.shutdown(deadline: .seconds(20))
+    async let down: Void = served.server.shutdown(deadline: .seconds(120))
     // The idle connection ends at once, and nobody is accepted any more.
     let idleAnswer = try await blocking { try idle.receiveAll() }
     #expect(idleAnswer == "")

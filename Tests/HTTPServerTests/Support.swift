@@ -23,7 +23,7 @@ final class Event<Value: Sendable>: Sendable {
 
   func signal(_ value: Value) { continuation.yield(value) }
 
-  func value(within deadline: Duration = .seconds(20)) async throws -> Value {
+  func value(within deadline: Duration = .seconds(120)) async throws -> Value {
     try await withThrowingTaskGroup(of: Value?.self) { group in
       group.addTask { [values] in
         for await value in values { return value }
@@ -51,7 +51,7 @@ final class RawClient: Sendable {
   private let pending = Mutex([UInt8]())
   private let isOpen = Atomic(true)
 
-  init(_ address: BoundAddress, timeout seconds: Int = 20) throws {
+  init(_ address: BoundAddress, timeout seconds: Int = 120) throws {
     switch address {
     case .unix(let path): socket = linux_connect_unix(path)
     case .tcp(let text, let port):
