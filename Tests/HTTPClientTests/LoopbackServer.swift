@@ -81,13 +81,6 @@ final class LoopbackServer: Sendable {
     Thread.detachNewThread { self.accept() }
   }
 
-  /// Two ports on which nobody listens at the moment, for a server that cannot choose by itself.
-  static func freePorts() throws -> (UInt16, UInt16) {
-    let sockets = try [openSocket(AF_INET), openSocket(AF_INET)]
-    defer { for socket in sockets { close(socket) } }
-    return try (bindLoopback(sockets[0]), bindLoopback(sockets[1]))
-  }
-
   func stop() {
     let sockets = state.withLock { state in
       state.isStopped = true
@@ -98,10 +91,10 @@ final class LoopbackServer: Sendable {
     changed.signal()
   }
 
-  /// Waits until that many requests have been read; false after 20 seconds.
+  /// Waits until that many requests have been read; false after two minutes.
   func waitForRequests(_ count: Int) async -> Bool { await changed.wait { self.requests.count >= count } }
 
-  /// Waits until that many connections have ended; false after 20 seconds.
+  /// Waits until that many connections have ended; false after two minutes.
   func waitForClosed(_ count: Int) async -> Bool { await changed.wait { self.state.withLock { $0.closed } >= count } }
 
   private static func openSocket(_ family: Int32) throws -> Int32 {
@@ -197,7 +190,7 @@ final class Condition: Sendable {
   }
 
   /// For server threads.
-  func block(seconds: Double = 20, until holds: () -> Bool) -> Bool {
+  func block(seconds: Double = 120, until holds: () -> Bool) -> Bool {
     let deadline = Date(timeIntervalSinceNow: seconds)
     condition.lock()
     defer { condition.unlock() }
@@ -223,7 +216,7 @@ final class Gate: Sendable {
 
   init(_ size: Int) { self.size = size }
 
-  /// For server threads. False if the others do not come within 20 seconds.
+  /// For server threads. False if the others do not come within two minutes.
   func block() -> Bool {
     arrive()
     return changed.block { self.arrived.withLock { $0 } >= self.size }

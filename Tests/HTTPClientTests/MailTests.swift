@@ -6,7 +6,7 @@ import Testing
 @testable import HTTPClient
 
 /// Mail to a real server, and to one that breaks in the middle.
-@Suite(.enabled(if: PythonPeer.isReady, PythonPeer.absence), .timeLimit(.minutes(1)))
+@Suite(.enabled(if: PythonPeer.isReady, PythonPeer.absence), .timeLimit(.minutes(3)))
 struct MailTests {
   private static let password = "correct horse battery staple"
   private static let login: JSON = ["user": "box", "password": .string(password)]
@@ -33,7 +33,7 @@ struct MailTests {
     ) -> MailSubmission {
       MailSubmission(
         server: server, login: login, clientName: "box.example", sender: "box@box.example", recipients: recipients,
-        message: Array("Subject: x\r\n\r\n\(text)".utf8), deadline: .seconds(20))
+        message: Array("Subject: x\r\n\r\n\(text)".utf8), deadline: .seconds(120))
     }
 
     func failure(_ mail: MailSubmission, policy: EgressPolicy = .loopback) async -> MailError? {
@@ -168,7 +168,7 @@ struct MailTests {
     let engine = try #require(TransferEngine(configuration: HTTPClient.Configuration()))
     let job = MailJob(
       mail: server.mail(), addresses: [IPAddress(v4: 0x7f00_0001)], policy: .publicInternet,
-      configuration: HTTPClient.Configuration(), deadline: .now.advanced(by: .seconds(10)))
+      configuration: HTTPClient.Configuration(), deadline: .now.advanced(by: .seconds(60)))
     let result: Result<MailReply, MailError> = await withCheckedContinuation { continuation in
       let order = TransferOrder(job) { continuation.resume(returning: $0) }
       #expect(engine.start(order, ticket: TransferEngine.Ticket()))

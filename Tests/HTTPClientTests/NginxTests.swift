@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import HTTPClient
@@ -7,8 +8,9 @@ import Testing
 /// A real nginx on loopback with files, TLS and a Unix socket. Stopped and removed when forgotten.
 private final class Nginx: Sendable {
   let directory: URL
-  let port: UInt16
-  let tlsPort: UInt16
+  private let ports: [ReservedPort]
+  var port: UInt16 { ports[0].number }
+  var tlsPort: UInt16 { ports[1].number }
 
   static var isInstalled: Bool {
     FileManager.default.isExecutableFile(atPath: path) && FileManager.default.isExecutableFile(atPath: openssl)
@@ -20,7 +22,7 @@ private final class Nginx: Sendable {
     directory = FileManager.default.temporaryDirectory.appendingPathComponent("safebox-nginx-\(UUID().uuidString)")
     try FileManager.default.createDirectory(
       at: directory.appendingPathComponent("files"), withIntermediateDirectories: true)
-    (port, tlsPort) = try LoopbackServer.freePorts()
+    ports = try [ReservedPort(), ReservedPort()]
     try Self.makeCertificate(in: directory)
     try Self.bigFile.write(to: directory.appendingPathComponent("files/big"))
     try Data(configuration.utf8).write(to: directory.appendingPathComponent("nginx.conf"))
@@ -55,9 +57,9 @@ private final class Nginx: Sendable {
       access_log off;
       client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
       uwsgi_temp_path uwsgi; scgi_temp_path scgi;
-      server { listen 127.0.0.1:\(port); root \(directory.path)/files; location = /small { return 200 "small"; } }
+      server { listen 127.0.0.1:\(port) reuseport; root \(directory.path)/files; location = /small { return 200 "small"; } }
       server {
-        listen 127.0.0.1:\(tlsPort) ssl;
+        listen 127.0.0.1:\(tlsPort) ssl reuseport;
         ssl_certificate cert.pem; ssl_certificate_key key.pem;
         location / { return 200 "secret"; }
       }
@@ -90,7 +92,7 @@ private final class Nginx: Sendable {
   }
 }
 
-@Suite(.enabled(if: Nginx.isInstalled, "needs nginx and openssl: scripts/setup test"), .timeLimit(.minutes(1)))
+@Suite(.enabled(if: Nginx.isInstalled, "needs nginx and openssl: scripts/setup test"), .timeLimit(.minutes(3)))
 struct NginxTests {
   @Test func filesArriveWholeAndInParts() async throws {
     let nginx = try Nginx()

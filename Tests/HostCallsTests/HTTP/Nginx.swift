@@ -7,7 +7,8 @@ final class Nginx: Sendable {
   static var isInstalled: Bool { FileManager.default.isExecutableFile(atPath: path) }
 
   let directory: URL
-  let port: UInt16
+  private let reserved: ReservedPort
+  var port: UInt16 { reserved.number }
   var address: String { "127.0.0.1:\(port)" }
   var url: String { "http://\(address)" }
 
@@ -17,7 +18,7 @@ final class Nginx: Sendable {
     try FileManager.default.createDirectory(
       at: directory.appendingPathComponent("files"), withIntermediateDirectories: true)
     for (name, data) in files { try data.write(to: directory.appendingPathComponent("files/\(name)")) }
-    port = try Self.freePort()
+    reserved = try ReservedPort()
     let configuration = """
       pid nginx.pid;
       user root;
@@ -27,7 +28,7 @@ final class Nginx: Sendable {
         access_log off;
         client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
         uwsgi_temp_path uwsgi; scgi_temp_path scgi;
-        server { listen 127.0.0.1:\(port); root \(directory.path)/files; \(locations) }
+        server { listen 127.0.0.1:\(port) reuseport; root \(directory.path)/files; \(locations) }
       }
       """
     try Data(configuration.utf8).write(to: directory.appendingPathComponent("nginx.conf"))
@@ -41,21 +42,6 @@ final class Nginx: Sendable {
     for _ in 0..<1000 where FileManager.default.fileExists(atPath: directory.path) {
       try? FileManager.default.removeItem(at: directory)
     }
-  }
-
-  private static func freePort() throws -> UInt16 {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(descriptor) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let code = withUnsafeMutableBytes(of: &address) { raw -> Int32 in
-      let pointer = raw.baseAddress?.assumingMemoryBound(to: sockaddr.self)
-      return bind(descriptor, pointer, length) == 0 ? getsockname(descriptor, pointer, &length) : -1
-    }
-    guard code == 0 else { throw POSIXError(.EADDRINUSE) }
-    return UInt16(bigEndian: address.sin_port)
   }
 
   // Not Foundation's `Process`: that waits until every descendant is gone, and nginx stays.
