@@ -28,7 +28,7 @@ final class Agent: Sendable {
   private let box: FakeBox
 
   init(
-    _ way: Way, _ box: FakeBox, wait: Duration = .seconds(15), elicits: String? = nil, mode: String? = nil,
+    _ way: Way, _ box: FakeBox, wait: Duration = .seconds(60), elicits: String? = nil, mode: String? = nil,
     steps: [JSON]
   ) throws {
     self.box = box

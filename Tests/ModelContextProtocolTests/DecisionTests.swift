@@ -78,7 +78,7 @@ struct DecisionTests {
   {
     let box = try FakeBox()
     let agent = try Agent(
-      way, box, wait: .seconds(way.isStateless ? 1 : 15), elicits: "decline", steps: [["call": "pay"]])
+      way, box, wait: .seconds(way.isStateless ? 1 : 60), elicits: "decline", steps: [["call": "pay"]])
     let result = try await agent.step()
     #expect(result["structuredContent"]?["status"] == "pending")
     #expect(result["content"]?.array?.first?["text"]?.string?.hasPrefix("The user did not open") == true)

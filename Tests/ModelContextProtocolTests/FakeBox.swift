@@ -23,6 +23,8 @@ final class FakeBox: Sendable {
     var runs: [String: Run] = [:]
     var order: [String] = []
     var waiters: [CheckedContinuation<Void, Never>] = []
+    /// Counts the changes, so that whoever has looked and then waits misses none in between.
+    var turn = 0
     var requests: [String] = []
   }
   private let state = Mutex(State())
@@ -81,7 +83,7 @@ final class FakeBox: Sendable {
   }
 
   /// A server of the protocol for this box.
-  func mcp(wait: Duration = .seconds(15), maxInFlight: Int = 64, token: String = FakeBox.token) throws -> MCPServer {
+  func mcp(wait: Duration = .seconds(60), maxInFlight: Int = 64, token: String = FakeBox.token) throws -> MCPServer {
     let parsed = try HTTPURL(url)
     var configuration = MCPServer.Configuration(
       community: Self.community, wait: wait, urls: ApprovalURLs(template: nil, box: url), version: "0.0.0")
@@ -110,8 +112,9 @@ final class FakeBox: Sendable {
   /// Waits until there is a run for which something holds.
   func run(where condition: @Sendable (Run) -> Bool) async -> Run {
     while true {
+      let turn = turn
       if let run = runs.first(where: condition) { return run }
-      await change()
+      await change(after: turn)
     }
   }
 
@@ -136,14 +139,23 @@ final class FakeBox: Sendable {
   private func mutate(_ body: (inout State) -> Void) {
     let waiters = state.withLock { state in
       body(&state)
+      state.turn += 1
       defer { state.waiters = [] }
       return state.waiters
     }
     for waiter in waiters { waiter.resume() }
   }
 
-  private func change() async {
-    await withCheckedContinuation { continuation in state.withLock { $0.waiters.append(continuation) } }
+  private var turn: Int { state.withLock { $0.turn } }
+
+  private func change(after turn: Int) async {
+    await withCheckedContinuation { continuation in
+      let isOver = state.withLock { state in
+        if state.turn == turn { state.waiters.append(continuation) }
+        return state.turn != turn
+      }
+      if isOver { continuation.resume() }
+    }
   }
 
   // MARK: Routes
@@ -219,12 +231,13 @@ final class FakeBox: Sendable {
   }
 
   private func show(_ id: String, seconds: Int) async -> HTTPResponse {
+    let turn = turn
     if seconds > 0, let run = state.withLock({ $0.runs[id] }), ["running", "waiting"].contains(run.status) {
       let timer = Task {
         try await Task.sleep(for: .seconds(seconds))
         mutate { _ in }
       }
-      await change()
+      await change(after: turn)
       timer.cancel()
     }
     guard let run = state.withLock({ $0.runs[id] }) else {
@@ -260,8 +273,10 @@ final class FakeBox: Sendable {
           state.runs[id]?.result = ["calls": 3]
         }
       }
-      while ["running", "waiting"].contains(state.withLock({ $0.runs[id]?.status ?? "" })), !Task.isCancelled {
-        await change()
+      while !Task.isCancelled {
+        let turn = turn
+        guard ["running", "waiting"].contains(state.withLock({ $0.runs[id]?.status ?? "" })) else { break }
+        await change(after: turn)
       }
       try await writer.send(id: "9", event: "finished", data: "{}")
     }

@@ -7,7 +7,7 @@ import Testing
 public final class PythonPeer: Sendable {
   public struct Silent: Error, CustomStringConvertible {
     public let peer: String
-    public var description: String { "\(peer) said nothing within 20 seconds" }
+    public var description: String { "\(peer) said nothing within two minutes" }
   }
 
   /// The interpreter that scripts/setup prepares.
@@ -48,7 +48,7 @@ public final class PythonPeer: Sendable {
   // It ends when its standard input does.
   deinit { try? input.close() }
 
-  /// The next thing that happened to it; waits at most 20 seconds.
+  /// The next thing that happened to it; waits at most two minutes.
   public func next() async throws -> JSON {
     let line: [UInt8]? = await withCheckedContinuation { continuation in
       // On a thread of its own, as Swift's pool has no thread to spare for blocking.
@@ -94,7 +94,7 @@ private final class Lines: @unchecked Sendable {
   }
 
   func next() -> [UInt8]? {
-    let deadline = Date(timeIntervalSinceNow: 20)
+    let deadline = Date(timeIntervalSinceNow: 120)
     condition.lock()
     defer { condition.unlock() }
     while lines.isEmpty {
