@@ -11,7 +11,7 @@ import TestSupport
 final class LocalChain: Sendable {
   static let python = Vectors.packageRoot + "/.build/python/bin/python"
   static var isInstalled: Bool { Subprocess.find(python) != nil }
-  static let shared = Result { try LocalChain() }
+  static var shared: LocalChain { get async throws { try await started.value } }
 
   /// `127.0.0.1:PORT`.
   let address: String
@@ -19,6 +19,15 @@ final class LocalChain: Sendable {
   let id: Int64
   private let input: Pipe
   private let client = HTTPClient()
+  // On a thread of its own: it takes Python seconds to load the chain, and other tests need those of Swift's pool.
+  private static let started = Task {
+    try await withCheckedThrowingContinuation { continuation in
+      Thread.detachNewThread { continuation.resume(with: Result { try LocalChain() }) }
+    }
+  }
+
+  /// The node ended before it said where it listens.
+  struct Silent: Error {}
 
   var url: String { "http://\(address)/rpc" }
 
@@ -33,7 +42,9 @@ final class LocalChain: Sendable {
     process.standardOutput = output
     try process.run()
     let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-    address = "127.0.0.1:\(line.trimmingCharacters(in: .whitespacesAndNewlines))"
+    let port = line.trimmingCharacters(in: .whitespacesAndNewlines)
+    guard !port.isEmpty else { throw Silent() }
+    address = "127.0.0.1:\(port)"
     // eth-tester's own.
     id = 131_277_322_940_537
   }

@@ -33,7 +33,7 @@ struct Web3Bench {
 
   /// - Parameter bound: the hosts that the key is bound to; the chain where nothing is said.
   init(bound: [String]? = nil, kind: SecretKind = .key) async throws {
-    chain = try LocalChain.shared.get()
+    chain = try await LocalChain.shared
     try await chain.ask("test_reset")
     directory = try TemporaryDirectory()
     let keys = try await chain.ask("test_keys").array

@@ -154,7 +154,7 @@ extension Web3ChainTests {
     }
 
     @Test func aKeyIsBoundToItsChainOrNode() async throws {
-      let chain = try LocalChain.shared.get()
+      let chain = try await LocalChain.shared
       for (hosts, name) in [
         (["chain-\(chain.id)"], "executed"), (["http://\(chain.address)"], "executed"), ([chain.address], "failed"),
         (["chain-1", "bank.example"], "failed"),
