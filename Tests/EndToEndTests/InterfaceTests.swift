@@ -272,7 +272,7 @@ import Testing
       let id = try box.propose()
       try box.approve(id, by: "engineer")
       let stream = try HTTPStream(box.address)
-      try stream.request("GET", "/v1/proposals/\(id)?wait=60", token: try box.token(), headers: [:], body: nil)
+      try stream.request("GET", "/v1/proposals/\(id)?wait=30", token: try box.token(), headers: [:], body: nil)
       try box.approve(id, by: "auditor")
       let (status, headers) = try stream.head()
       #expect(status == 200)

@@ -58,10 +58,13 @@ import Testing
         try office.box.ask("GET", "/v1/runs/\(run)", token: office.token).json()
       }
       let run = try start()
-      // Killed once for each number of delivered calls, as soon as that many are seen.
+      // Killed at its very beginning, wherever that is by now; then once for each number of delivered calls that is seen,
+      // as soon as it is. A fast run has gone past some of them between two looks.
+      try office.box.kill()
+      try office.box.start()
       var seen: Set<Int64> = []
       var proposal: String?
-      let deadline = Deadline(90)
+      let deadline = Deadline(180)
       while true {
         try #require(!deadline.hasPassed)
         let now = try view(run)
@@ -83,7 +86,8 @@ import Testing
         }
       }
       let ended = try view(run)
-      #expect(seen.isSuperset(of: [0, 4]))
+      // There it waited for people.
+      #expect(seen.contains(4))
       #expect(ended["result"] == ["before": 0, "after": 1, "written": "executed", "task": 42, "paid": "executed"])
       #expect(office.box.bank.booked == [try #require(proposal)])
       #expect(ended["calls"] == 6)
