@@ -59,7 +59,7 @@ import Testing
       _ = try await box.propose("note.uncovered")
       // The outcome is durable, and shown, before it is counted.
       var page = try await box.call("GET", "/metrics", as: nil, at: box.admin)
-      let deadline = ContinuousClock.now.advanced(by: .seconds(10))
+      let deadline = ContinuousClock.now.advanced(by: .seconds(90))
       while !page.text.contains("safebox_execution_seconds_count 1\n"), ContinuousClock.now < deadline {
         page = try await box.call("GET", "/metrics", as: nil, at: box.admin)
       }

@@ -131,7 +131,7 @@ import Witness
     let opened = try await box.open("note.write")
     try await box.wait(opened, for: "executed")
     // The receipt carries the witness's line as soon as it has cosigned.
-    let deadline = ContinuousClock.now.advanced(by: .seconds(20))
+    let deadline = ContinuousClock.now.advanced(by: .seconds(90))
     var receipt = try await box.get("/v1/receipts/\(opened.id)")
     func isCosigned() -> Bool { receipt.json["checkpoint"]?.string?.contains("witness.example/1") ?? false }
     while !isCosigned(), ContinuousClock.now < deadline {

@@ -242,7 +242,7 @@ extension TestBox {
   func wait(
     _ opened: Opened, for names: String..., sourceLocation: SourceLocation = #_sourceLocation
   ) async throws -> JSON {
-    let deadline = ContinuousClock.now.advanced(by: .seconds(30))
+    let deadline = ContinuousClock.now.advanced(by: .seconds(90))
     var seconds = 0
     while ContinuousClock.now < deadline {
       let json = try await get("/v1/proposals/\(opened.id)?wait=\(seconds)").json
