@@ -71,7 +71,7 @@ import Testing
   }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct ShellCompletionsTests {
+@Suite(.timeLimit(.minutes(3))) struct ShellCompletionsTests {
   private static func find(_ program: String) -> String? {
     ["/bin", "/usr/bin", "/usr/local/bin"].map { "\($0)/\(program)" }
       .first { FileManager.default.isExecutableFile(atPath: $0) }
