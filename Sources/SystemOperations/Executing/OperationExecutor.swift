@@ -36,10 +36,13 @@ public struct OperationFault: Error, Sendable, Hashable, CustomStringConvertible
   public let field: String?
   /// What happened, with expected and actual values; at most 2,048 bytes are kept.
   public let detail: String
+  /// Public facts about what was done and taken back, such as the digests of a tree; they are signed with the rest.
+  public var evidence: JSONObject
 
-  public init(code: String, field: String? = nil, detail: String) {
+  public init(code: String, field: String? = nil, detail: String, evidence: JSONObject = [:]) {
     self.code = code
     self.field = field
+    self.evidence = evidence
     self.detail = detail.utf8.count <= Self.maxBytes ? detail : String(detail.unicodeScalars.prefix(Self.maxBytes / 4))
   }
 
@@ -57,28 +60,23 @@ public struct OperationFault: Error, Sendable, Hashable, CustomStringConvertible
 
   public var description: String { detail }
 
-  /// `{"code","detail"}`, and `field` where there is one.
+  /// `{"code","detail"}`, and `field` and `evidence` where there are any.
   public var json: JSONObject {
     var object: JSONObject = ["code": .string(code), "detail": .string(detail)]
     object["field"] = field.map(JSON.string)
+    if !evidence.isEmpty { object["evidence"] = .object(evidence) }
     return object
   }
 
   init(json: JSON, path: String) throws(FieldError) {
     var reader = try ObjectReader(json, path: path)
+    let evidence = reader.optionalJSON("evidence")
+    if let evidence, evidence.object == nil {
+      throw FieldError(field: reader.pathOf("evidence"), expected: "an object", actual: evidence.summary)
+    }
     self.init(
       code: try reader.string("code", maxBytes: 128), field: try reader.optionalString("field", maxBytes: 1024),
-      detail: try reader.string("detail", maxBytes: Self.maxBytes))
+      detail: try reader.string("detail", maxBytes: Self.maxBytes), evidence: evidence?.object ?? [:])
     try reader.finish()
   }
-}
-
-/// The end of an operation: recorded in the journal, told to whoever asked, and signed.
-public enum OperationResult: Sendable, Hashable {
-  case executed(JSONObject)
-  case failed(OperationFault)
-  case unknown(OperationFault)
-
-  /// The most that a result's canonical JSON may have: it goes into an entry of the log with what proves it.
-  public static let maxBytes = 8192
 }

@@ -48,11 +48,15 @@ public final class AnchoredDirectory: Sendable {
       return false
     }
     // The umask has no say: the mode is set on the descriptor, after it is known that it is the new directory.
-    let made = try directory(name)
-    guard fchmod(made.descriptor, mode) == 0 else { throw SystemFault("fchmod", subject) }
-    try made.sync()
+    try directory(name).setMode(mode)
     try sync()
     return true
+  }
+
+  /// Gives this directory exactly this mode, durably.
+  public func setMode(_ mode: UInt32) throws(SystemFault) {
+    guard fchmod(descriptor, mode) == 0 else { throw SystemFault("fchmod", path) }
+    try sync()
   }
 
   /// Opens the directory `name`.
@@ -94,7 +98,8 @@ public final class AnchoredDirectory: Sendable {
   /// Writes a file that must not exist; durable on return. EEXIST when it does.
   func create(_ name: String, _ bytes: [UInt8], mode: UInt32) throws(SystemFault) {
     let temporary = try writeTemporary(name, bytes, mode)
-    let failure = linkat(descriptor, temporary, descriptor, name, 0) == 0 ? nil : SystemFault("linkat", "\(path)/\(name)")
+    let failure =
+      linkat(descriptor, temporary, descriptor, name, 0) == 0 ? nil : SystemFault("linkat", "\(path)/\(name)")
     unlinkat(descriptor, temporary, 0)
     if let failure { throw failure }
     try sync()

@@ -27,7 +27,8 @@ public struct LogPush: Sendable {
     var reader = try ObjectReader(json)
     from = UInt64(try reader.integer("from", in: 0...JSON.maxSafeInteger))
     checkpoint = Array(try reader.string("checkpoint", maxBytes: SignedNote.maximumLength).utf8)
-    entries = try reader.array("entries", maxCount: Self.maxEntries).enumerated().map { index, value throws(FieldError) in
+    entries = try reader.array("entries", maxCount: Self.maxEntries).enumerated().map {
+      index, value throws(FieldError) in
       guard let text = value.string, let bytes = Base64.decode(text), bytes.count <= LogCopy.maxEntryBytes else {
         throw FieldError(
           field: "entries[\(index)]", expected: "base64 of at most \(LogCopy.maxEntryBytes) bytes",

@@ -62,7 +62,9 @@ extension LogFollower {
     }
     if case .changed(let why) = state.stillValid(decision, at: now) { throw .changed(why) }
     let action = statement.action
-    guard let operation = Operation(rawValue: action.type), let order = SystemOrder.of(action) else {
+    let order: SystemOrder?
+    do { order = try SystemOrder.of(action) } catch { throw .field(error) }
+    guard let operation = Operation(rawValue: action.type), let order else {
       throw .notAnOperation(type: action.type)
     }
     do throws(FieldError) {
@@ -95,7 +97,8 @@ extension LogFollower {
   ) throws(FieldError) {
     for member in approved where actual[member.key] != member.value {
       throw FieldError(
-        field: "\(path).\(member.key)", expected: member.value.summary, actual: actual[member.key]?.summary ?? "nothing")
+        field: "\(path).\(member.key)", expected: member.value.summary, actual: actual[member.key]?.summary ?? "nothing"
+      )
     }
     for member in actual where approved[member.key] == nil {
       throw FieldError(
