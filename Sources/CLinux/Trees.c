@@ -48,10 +48,6 @@ int linux_exchange(int directory, const char *name, int other_directory, const c
   return renameat2(directory, name, other_directory, other, RENAME_EXCHANGE) == 0 ? 0 : -errno;
 }
 
-int linux_rename_new(int directory, const char *name, int other_directory, const char *other) {
-  return renameat2(directory, name, other_directory, other, RENAME_NOREPLACE) == 0 ? 0 : -errno;
-}
-
 int linux_make_node(int directory, const char *name, uint32_t mode, uint32_t major, uint32_t minor) {
   if (mknodat(directory, name, mode & S_IFMT, makedev(major, minor)) != 0) return -errno;
   // Apart, because the process's mask took part in the first; and there is no link to follow in what was just made.

@@ -30,9 +30,6 @@ int linux_open_beneath(int directory, const char *path);
 /// Exchanges two names in one step (RENAME_EXCHANGE). Returns 0 or -errno.
 int linux_exchange(int directory, const char *name, int other_directory, const char *other);
 
-/// Renames, unless the new name is taken (RENAME_NOREPLACE): -EEXIST. Returns 0 or -errno.
-int linux_rename_new(int directory, const char *name, int other_directory, const char *other);
-
 /// Makes a device, fifo or socket with exactly this type and these permissions. Returns 0 or -errno.
 int linux_make_node(int directory, const char *name, uint32_t mode, uint32_t major, uint32_t minor);
 
