@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/fsverity.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -37,4 +38,8 @@ int linux_has_writer(int file) {
   if (fcntl(file, F_SETLEASE, F_RDLCK) != 0) return errno == EAGAIN ? 1 : -errno;
   fcntl(file, F_SETLEASE, F_UNLCK);
   return 0;
+}
+
+int linux_rename_new(int from_directory, const char *from, int to_directory, const char *to) {
+  return renameat2(from_directory, from, to_directory, to, RENAME_NOREPLACE) == 0 ? 0 : -errno;
 }

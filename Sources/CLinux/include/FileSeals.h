@@ -1,5 +1,5 @@
 #pragma once
-// What keeps files from changing, and `import Glibc` leaves out. fs-verity
+// What keeps files from changing or being replaced, and `import Glibc` leaves out. fs-verity
 // (Documentation/filesystems/fsverity.rst) makes the kernel keep a file from ever changing and check its bytes against a hash
 // tree as they are read.
 #include <stdint.h>
@@ -15,3 +15,6 @@ int linux_measure_verity(int file, uint8_t *digest);
 /// Whether anybody has the file, which is open for reading only, open for writing: 1 or 0, or -errno where the system does
 /// not say (a read lease, fcntl(2), is granted to the file's owner or root, and by most file systems).
 int linux_has_writer(int file);
+
+/// Renames without replacing anything (RENAME_NOREPLACE): -EEXIST when the new name is taken. Returns 0 or -errno.
+int linux_rename_new(int from_directory, const char *from, int to_directory, const char *to);
