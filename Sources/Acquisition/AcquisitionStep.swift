@@ -3,5 +3,5 @@ package enum AcquisitionStep: String, Sendable, CaseIterable {
   case locked, directoryMade, fileOpened, journalOpened, fileAllocated
   case pieceBegun, bytesArrived, pieceEnded, checkpointed
   case fileVerified, fileDurable, allVerified, namesDurable
-  case committed, journalRemoved
+  case committed
 }

@@ -1,6 +1,5 @@
-import Dispatch
 import Glibc
-import HTTPClient
+public import HTTPClient
 public import Models
 import Synchronization
 
@@ -16,10 +15,14 @@ public struct ModelAcquisition: Sendable {
   /// Called at each step, for tests that kill the process there.
   package var reached: @Sendable (AcquisitionStep) -> Void = { _ in }
 
-  init(
-    place: AcquisitionPlace, client: HTTPClient, configuration: AcquisitionConfiguration, clock: AcquisitionClock
+  /// - Parameters:
+  ///   - store: where models are installed. Its root must be writable.
+  ///   - client: its connections, certificates and resolver are used; limits on speed and time are the configuration's.
+  ///   - clock: tests pass their own.
+  public init(
+    store: ModelStore, client: HTTPClient, configuration: AcquisitionConfiguration, clock: AcquisitionClock = .system
   ) {
-    self.place = place
+    place = AcquisitionPlace(store)
     self.client = client
     self.configuration = configuration
     self.clock = clock
@@ -39,25 +42,43 @@ public struct ModelAcquisition: Sendable {
     let begun = clock.now()
     let digest = manifest.digest
     let none = AcquisitionReport(manifest: digest, wasInstalled: true, files: [], alerts: [], duration: .zero)
-    guard try !place.isInstalled(digest) else { return none }
-    let directory = try place.partial(digest)
+    guard try await blocking({ () throws(ModelFault) in try place.isInstalled(digest) }) == false else { return none }
+    // Also makes the directory in which the lock lies.
+    let directory = try await blocking { () throws(ModelFault) in try place.partial(digest) }
     let lock = try await takeLock(directory + ".lock", manifest, progress)
     defer { withExtendedLifetime(lock) {} }
     reached(.locked)
     // Whoever had the lock before has installed it, or failed and left it to this one.
-    guard try !place.isInstalled(digest) else { return none }
+    if try await blocking({ () throws(ModelFault) in try place.isInstalled(digest) }) {
+      try await blocking { () throws(ModelFault) in try place.discard(digest) }
+      lock.remove()
+      return none
+    }
     let alerts = AlertList(alert)
     let run = AcquisitionRun(
       manifest: digest, wanted: manifest.files.enumerated().map { wanted($0.element, index: $0.offset) },
-      directoryPath: directory, journalPath: directory + ".journal",
+      directoryPath: directory, journalPath: place.journalPath(digest),
       fetch: PieceFetch(client: client, configuration: configuration, clock: clock, reached: reached),
-      progress: progress, alert: { alerts.add($0) }, reached: reached,
-      commit: { () async throws(AcquisitionFault) in
-        try await commit(manifest)
-      })
-    let files = try await run.run()
+      progress: progress, alert: { alerts.add($0) }, reached: reached)
+    let files = try await carryOut(run, manifest)
+    lock.remove()
     return AcquisitionReport(
       manifest: digest, wasInstalled: false, files: files, alerts: alerts.all, duration: clock.now() - begun)
+  }
+
+  private func carryOut(
+    _ run: AcquisitionRun, _ manifest: ModelManifest
+  ) async throws(AcquisitionFault) -> [AcquisitionReport.File] {
+    do throws(AcquisitionFault) {
+      let fetched = try await run.run()
+      try await blocking { () throws(ModelFault) in try place.commit(manifest, fetched.hashed) }
+      reached(.committed)
+      return fetched.reports
+    } catch {
+      // What is kept is for the next attempt; anything else must not lie about half-done.
+      if !error.keepsPartial { try? await blocking { () throws(ModelFault) in try place.discard(manifest.digest) } }
+      throw error
+    }
   }
 
   private func takeLock(
@@ -65,7 +86,7 @@ public struct ModelAcquisition: Sendable {
   ) async throws(AcquisitionFault) -> AcquisitionLock {
     let waiting = AcquisitionProgress(
       file: "", bytesDone: 0, bytesTotal: Int(manifest.totalSizeBytes), bytesPerSecond: 0, secondsLeft: nil)
-    do throws(StorageFault) {
+    do throws(SystemCallFault) {
       guard let lock = try await AcquisitionLock.take(path, isWaiting: { progress(waiting) }) else { throw cancelled }
       return lock
     } catch {
@@ -73,7 +94,7 @@ public struct ModelAcquisition: Sendable {
     }
   }
 
-  private var cancelled: StorageFault { StorageFault(call: "flock", path: "", errno: ECANCELED) }
+  private var cancelled: SystemCallFault { SystemCallFault(call: "flock", path: "", errno: ECANCELED) }
 
   private func wanted(_ file: ModelFile, index: Int) -> WantedFile {
     WantedFile(
@@ -81,13 +102,14 @@ public struct ModelAcquisition: Sendable {
       sources: file.sources.map { WantedFile.Source(text: $0.text, target: configuration.target(for: $0)) })
   }
 
-  private func commit(_ manifest: ModelManifest) async throws(AcquisitionFault) {
-    let result: Result<Void, AcquisitionFault> = await withCheckedContinuation { continuation in
-      DispatchQueue(label: "safebox.acquisition.commit").async {
-        continuation.resume(returning: Result { () throws(AcquisitionFault) in try place.commit(manifest) })
-      }
+  private func blocking<Value: Sendable>(
+    _ work: @escaping @Sendable () throws(ModelFault) -> Value
+  ) async throws(AcquisitionFault) -> Value {
+    do throws(ModelFault) {
+      return try await BlockingWork.run(work)
+    } catch {
+      throw .from(error)
     }
-    try result.get()
   }
 }
 

@@ -1,5 +1,6 @@
 import Cryptography
 import Foundation
+import Models
 import TestSupport
 import Testing
 
@@ -56,10 +57,10 @@ struct PartialFileTests {
     let content = Content.bytes(Self.size, seed: 3)
     let file = try open("file")
     try write(content, 0..<1000, to: file)
-    #expect(throws: StorageFault.self) { try write(content, 999..<1001, to: file) }
-    #expect(throws: StorageFault.self) { try write(content, 0..<1000, to: file) }
+    #expect(throws: SystemCallFault.self) { try write(content, 999..<1001, to: file) }
+    #expect(throws: SystemCallFault.self) { try write(content, 0..<1000, to: file) }
     // Nor anything behind the end.
-    #expect(throws: StorageFault.self) {
+    #expect(throws: SystemCallFault.self) {
       try [UInt8](repeating: 0, count: 2).withUnsafeBytes { try file.write($0, at: Self.size - 1) }
     }
     try file.startOver()
@@ -83,6 +84,6 @@ struct PartialFileTests {
     let file = try open("file")
     let task = Task { try await file.digest() }
     task.cancel()
-    await #expect(throws: StorageFault.self) { try await task.value }
+    await #expect(throws: SystemCallFault.self) { try await task.value }
   }
 }

@@ -22,7 +22,7 @@ final class Scene: Sendable {
   init() throws {
     scratch = try TemporaryDirectory()
     store = scratch.file("store")
-    try FileManager.default.createDirectory(atPath: store + "/models/.partial", withIntermediateDirectories: true)
+    try FileManager.default.createDirectory(atPath: store, withIntermediateDirectories: true)
   }
 
   /// Small pieces, no pauses worth mentioning, and loopback as the operator's allowance.
@@ -55,7 +55,8 @@ final class Scene: Sendable {
   func acquisition(
     _ configuration: AcquisitionConfiguration, clock: AcquisitionClock = .system, client: HTTPClient = HTTPClient()
   ) -> ModelAcquisition {
-    ModelAcquisition(place: Self.place(store), client: client, configuration: configuration, clock: clock)
+    ModelAcquisition(
+      store: ModelStore(root: store), client: client, configuration: configuration, clock: clock)
   }
 
   func acquire(
@@ -104,19 +105,5 @@ final class Scene: Sendable {
   func leftovers() throws -> [String] {
     try FileManager.default.subpathsOfDirectory(atPath: store + "/models/.partial").filter { !$0.hasSuffix(".lock") }
       .sorted()
-  }
-}
-
-extension Scene {
-  static func place(_ store: String) -> AcquisitionPlace {
-    AcquisitionPlace(
-      partial: { "\(store)/models/.partial/\($0.hex)" },
-      isInstalled: { FileManager.default.fileExists(atPath: "\(store)/models/\($0.hex)") },
-      commit: { manifest throws(AcquisitionFault) in
-        let hex = manifest.digest.hex
-        guard rename("\(store)/models/.partial/\(hex)", "\(store)/models/\(hex)") == 0 else {
-          throw .store("rename: \(errno)")
-        }
-      })
   }
 }

@@ -1,3 +1,6 @@
+import Glibc
+public import Models
+
 /// Why a model is not installed. Nothing of it is, in every case.
 public enum AcquisitionFault: Error, Sendable, Hashable {
   /// One source that failed, as often as it was tried.
@@ -17,11 +20,11 @@ public enum AcquisitionFault: Error, Sendable, Hashable {
   /// The file system has no room. Nothing is kept.
   case outOfSpace(file: String, needed: Int, available: Int?)
   /// The box's own disk failed.
-  case storage(file: String, StorageFault)
+  case storage(file: String, SystemCallFault)
   /// The limit on the total time. What has arrived is kept.
   case tookTooLong(limit: Duration)
-  /// Everything arrived and the store did not take it.
-  case store(String)
+  /// The store of models failed, or did not take what arrived. Nothing is kept.
+  case store(ModelFault)
   /// What has arrived is kept.
   case cancelled
 
@@ -34,7 +37,13 @@ public enum AcquisitionFault: Error, Sendable, Hashable {
     }
   }
 
-  static func from(_ fault: StorageFault, file: String, needed: Int, available: Int?) -> AcquisitionFault {
+  /// A full disk is the same fault wherever it shows.
+  static func from(_ fault: ModelFault) -> AcquisitionFault {
+    guard case .system(let call) = fault, [ENOSPC, EDQUOT].contains(call.errno) else { return .store(fault) }
+    return .outOfSpace(file: call.path, needed: 0, available: nil)
+  }
+
+  static func from(_ fault: SystemCallFault, file: String, needed: Int, available: Int?) -> AcquisitionFault {
     fault.isOutOfSpace
       ? .outOfSpace(file: file, needed: needed, available: available) : .storage(file: file, fault)
   }
@@ -50,7 +59,7 @@ extension AcquisitionFault: CustomStringConvertible {
       "no room for \(file): it needs \(needed) bytes" + (available.map { ", \($0) are free" } ?? "")
     case .storage(let file, let fault): "\(file) cannot be stored: \(fault)"
     case .tookTooLong(let limit): "the acquisition took longer than \(limit)"
-    case .store(let reason): "the store did not take the model: \(reason)"
+    case .store(let fault): fault.description
     case .cancelled: "the acquisition was cancelled"
     }
   }

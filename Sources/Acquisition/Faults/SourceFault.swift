@@ -1,5 +1,6 @@
 import Cryptography
 import HTTPClient
+import Models
 
 /// Why a source did not give a file, or a part of it.
 public enum SourceFault: Error, Sendable, Hashable {
@@ -30,7 +31,7 @@ public enum SourceFault: Error, Sendable, Hashable {
   /// The operator's configuration does not allow it.
   case notAllowed(String)
   /// A local file that cannot be taken.
-  case local(StorageFault)
+  case local(SystemCallFault)
   /// A local path that is not a regular file.
   case notRegular(String)
 

@@ -1,5 +1,6 @@
 import Dispatch
 import HTTPClient
+import Models
 import ObjectStorage
 import Synchronization
 
@@ -10,7 +11,7 @@ struct PieceFetch: Sendable {
     case complete
     case failed(SourceFault, received: Int)
     case cancelled(received: Int)
-    case storage(StorageFault)
+    case storage(SystemCallFault)
   }
 
   let client: HTTPClient
@@ -142,7 +143,7 @@ struct PieceFetch: Sendable {
       return .failed(.length(expected: file.size, actual: source.size), received: 0)
     }
     var offset = 0
-    do throws(StorageFault) {
+    do throws(SystemCallFault) {
       if try file.clone(source.descriptor) { return .complete }
       while offset < file.size {
         guard !flag.isRaised else { return .cancelled(received: offset) }

@@ -1,4 +1,5 @@
 import HTTPClient
+import Models
 import Synchronization
 
 /// Takes one answer in: holds its head against what was asked for, and puts its bytes where they belong. It runs on the
@@ -7,7 +8,7 @@ final class PieceSink: Sendable {
   /// Why the transfer was stopped from here.
   enum Stop: Error {
     case source(SourceFault)
-    case storage(StorageFault)
+    case storage(SystemCallFault)
   }
 
   private struct State {
@@ -77,7 +78,7 @@ final class PieceSink: Sendable {
       if let stop = state.stop { throw stop }
       guard !state.isClosed else { throw Stop.source(.transport(.cancelled)) }
       let fitting = UnsafeRawBufferPointer(rebasing: bytes.prefix(state.end - state.offset))
-      do throws(StorageFault) {
+      do throws(SystemCallFault) {
         try file.write(fitting, at: state.offset)
         state.offset += fitting.count
         reached(.bytesArrived)

@@ -1,13 +1,21 @@
 import Dispatch
 import Glibc
+import Models
 import Synchronization
 
 /// The right to acquire one model: one holder on the machine, in this process or another. `flock`, so the kernel gives it
-/// back however its holder dies. The file stays: removing it would let two holders in.
+/// back however its holder dies.
 final class AcquisitionLock: Sendable {
+  private let path: String
   private let descriptor: Int32
 
-  private init(_ descriptor: Int32) { self.descriptor = descriptor }
+  private init(_ path: String, _ descriptor: Int32) {
+    self.path = path
+    self.descriptor = descriptor
+  }
+
+  /// Removes the file, for the last time that it was needed. Whoever waits for it sees that and takes a new one.
+  func remove() { unlink(path) }
 
   deinit {
     // Not by closing alone: a child that another thread is just starting holds the same open file until its exec.
@@ -19,18 +27,30 @@ final class AcquisitionLock: Sendable {
   /// cancelled meanwhile.
   static func take(
     _ path: String, isWaiting: @Sendable () -> Void
-  ) async throws(StorageFault) -> AcquisitionLock? {
+  ) async throws(SystemCallFault) -> AcquisitionLock? {
+    while true {
+      guard let lock = try await takeOnce(path, isWaiting: isWaiting) else { return nil }
+      var status = stat()
+      guard fstat(lock.descriptor, &status) == 0 else { throw .last("fstat", path) }
+      // Without a name nobody else would find it: another may hold the lock on a new file.
+      if status.st_nlink > 0 { return lock }
+    }
+  }
+
+  private static func takeOnce(
+    _ path: String, isWaiting: @Sendable () -> Void
+  ) async throws(SystemCallFault) -> AcquisitionLock? {
     let file = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
     guard file >= 0 else { throw .last("open", path) }
-    if flock(file, LOCK_EX | LOCK_NB) == 0 { return AcquisitionLock(file) }
+    if flock(file, LOCK_EX | LOCK_NB) == 0 { return AcquisitionLock(path, file) }
     guard errno == EWOULDBLOCK else {
-      let fault = StorageFault.last("flock", path)
+      let fault = SystemCallFault.last("flock", path)
       close(file)
       throw fault
     }
     isWaiting()
     let wait = LockWait()
-    let result: Result<AcquisitionLock?, StorageFault> = await withTaskCancellationHandler {
+    let result: Result<AcquisitionLock?, SystemCallFault> = await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         guard wait.begin(continuation) else {
           close(file)
@@ -41,11 +61,11 @@ final class AcquisitionLock: Sendable {
         DispatchQueue(label: "safebox.acquisition.lock").async {
           while flock(file, LOCK_EX) != 0 {
             if errno == EINTR { continue }
-            let fault = StorageFault.last("flock", path)
+            let fault = SystemCallFault.last("flock", path)
             close(file)
             return wait.end(.failure(fault))
           }
-          wait.end(.success(AcquisitionLock(file)))
+          wait.end(.success(AcquisitionLock(path, file)))
         }
       }
     } onCancel: {
@@ -57,7 +77,7 @@ final class AcquisitionLock: Sendable {
 
 /// Answers exactly once: with the lock, a failure or the cancellation, whichever is first.
 private final class LockWait: Sendable {
-  typealias Answer = Result<AcquisitionLock?, StorageFault>
+  typealias Answer = Result<AcquisitionLock?, SystemCallFault>
   private struct State {
     var continuation: CheckedContinuation<Answer, Never>?
     var isOver = false

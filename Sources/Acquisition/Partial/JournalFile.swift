@@ -1,6 +1,7 @@
 import Cryptography
 import Dispatch
 import Glibc
+import Models
 import Synchronization
 
 /// The journal of a partial on the disk. A record is written only after the bytes that it names are on the disk, so after a
@@ -15,14 +16,14 @@ final class JournalFile: Sendable {
   private struct State {
     var journal: PartialJournal
     var isWaiting: Set<Int> = []
-    var failure: StorageFault?
+    var failure: SystemCallFault?
   }
 
   /// Reads what an earlier run left and begins a new file with the ranges of it that `isUsable` accepts.
   init(
     _ path: String, manifest: SHA256Digest, reached: @escaping @Sendable (AcquisitionStep) -> Void = { _ in },
     isUsable: (_ file: Int, _ range: Range<Int>) -> Bool
-  ) throws(StorageFault) {
+  ) throws(SystemCallFault) {
     let descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw .last("open", path) }
     self.path = path
@@ -48,7 +49,7 @@ final class JournalFile: Sendable {
   func held(_ file: Int) -> ByteRanges { state.withLock { $0.journal.held[file] ?? ByteRanges() } }
 
   /// The first write that failed.
-  var failure: StorageFault? { state.withLock { $0.failure } }
+  var failure: SystemCallFault? { state.withLock { $0.failure } }
 
   /// Makes the file's bytes durable and then says so, on a thread of its own. At most one waits for each file.
   func checkpoint(_ file: PartialFile) {
@@ -57,7 +58,7 @@ final class JournalFile: Sendable {
     writing.async { [self] in
       state.withLock { _ = $0.isWaiting.remove(file.index) }
       let received = file.received
-      perform { () throws(StorageFault) in
+      perform { () throws(SystemCallFault) in
         try file.sync()
         let known = held(file.index)
         var text = ""
@@ -73,7 +74,7 @@ final class JournalFile: Sendable {
   /// Says that nothing of the file is here any more. In order with the checkpoints.
   func dropped(_ file: Int) {
     writing.async { [self] in
-      perform { () throws(StorageFault) in try append(record(.dropped(file: file))) }
+      perform { () throws(SystemCallFault) in try append(record(.dropped(file: file))) }
     }
   }
 
@@ -87,15 +88,15 @@ final class JournalFile: Sendable {
     }
   }
 
-  private func perform(_ work: () throws(StorageFault) -> Void) {
-    do throws(StorageFault) {
+  private func perform(_ work: () throws(SystemCallFault) -> Void) {
+    do throws(SystemCallFault) {
       try work()
     } catch {
       state.withLock { $0.failure = $0.failure ?? error }
     }
   }
 
-  private func append(_ text: String) throws(StorageFault) {
+  private func append(_ text: String) throws(SystemCallFault) {
     guard !text.isEmpty else { return }
     let bytes = Array(text.utf8)
     var done = 0
@@ -111,7 +112,7 @@ final class JournalFile: Sendable {
     guard fdatasync(descriptor) == 0 else { throw .last("fdatasync", path) }
   }
 
-  private static func read(_ descriptor: Int32, _ path: String) throws(StorageFault) -> [UInt8] {
+  private static func read(_ descriptor: Int32, _ path: String) throws(SystemCallFault) -> [UInt8] {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw .last("fstat", path) }
     guard status.st_mode & S_IFMT == S_IFREG, status.st_size <= PartialJournal.maxBytes else { return [] }

@@ -1,4 +1,5 @@
 import Glibc
+import Models
 
 /// The directory of an unfinished acquisition: files named as in the manifest, and nothing else. Every name is resolved
 /// component by component against open directories, and a symbolic link at any of them is refused.
@@ -7,25 +8,27 @@ final class PartialDirectory: Sendable {
   private let descriptor: Int32
 
   /// Makes the directory, mode 0700, when it is absent, and opens it.
-  init(_ path: String) throws(StorageFault) {
+  init(_ path: String) throws(SystemCallFault) {
     guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw .last("mkdir", path) }
     let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
     guard descriptor >= 0 else { throw .last("open", path) }
     self.path = path
     self.descriptor = descriptor
+    // An interrupted commit may have closed it to its owner.
+    guard fchmod(descriptor, 0o700) == 0 else { throw .last("fchmod", path) }
   }
 
   deinit { close(descriptor) }
 
   /// Bytes that an unprivileged writer could still use on its file system.
-  func availableBytes() throws(StorageFault) -> Int {
+  func availableBytes() throws(SystemCallFault) -> Int {
     var status = statvfs()
     guard fstatvfs(descriptor, &status) == 0 else { throw .last("fstatvfs", path) }
     return Int(clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
   }
 
   /// Bytes that the file takes on the disk; 0 when it is absent.
-  func allocatedBytes(_ name: String) throws(StorageFault) -> Int {
+  func allocatedBytes(_ name: String) throws(SystemCallFault) -> Int {
     guard let file = try openExisting(name) else { return 0 }
     defer { close(file) }
     var status = stat()
@@ -33,10 +36,18 @@ final class PartialDirectory: Sendable {
     return Int(status.st_blocks) * 512
   }
 
+  /// An open file and what was found under its name.
+  struct Opened: Sendable {
+    var descriptor: Int32
+    /// It has its full length already; otherwise it is empty.
+    var isThere: Bool
+    /// An interrupted commit has sealed it: it is whole and can only be read.
+    var isSealed = false
+  }
+
   /// Opens the file for reading and writing and makes it, with its directories, when it is absent.
-  ///
-  /// - Returns: The descriptor and whether it was there with `size` bytes already; otherwise it is empty.
-  func openFile(_ name: String, size: Int) throws(StorageFault) -> (descriptor: Int32, isThere: Bool) {
+  func openFile(_ name: String, size: Int) throws(SystemCallFault) -> Opened {
+    if let sealed = try openSealed(name, size: size) { return sealed }
     if let file = try openExisting(name) {
       var status = stat()
       guard fstat(file, &status) == 0 else {
@@ -45,25 +56,25 @@ final class PartialDirectory: Sendable {
       }
       // Something else under this name, or a second name for these bytes, is not what an earlier run left.
       if status.st_mode & S_IFMT == S_IFREG, status.st_nlink == 1 {
-        if status.st_size == size { return (file, true) }
+        if status.st_size == size { return Opened(descriptor: file, isThere: true) }
         guard ftruncate(file, 0) == 0 else {
           close(file)
           throw .last("ftruncate", name)
         }
-        return (file, false)
+        return Opened(descriptor: file, isThere: false)
       }
       close(file)
     }
-    return try inParent(of: name, makes: true) { (parent, last) throws(StorageFault) in
+    return try inParent(of: name, makes: true) { (parent, last) throws(SystemCallFault) in
       guard unlinkat(parent, last, 0) == 0 || errno == ENOENT else { throw .last("unlinkat", name) }
       let file = openat(parent, last, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
       guard file >= 0 else { throw .last("openat", name) }
-      return (file, false)
+      return Opened(descriptor: file, isThere: false)
     }
   }
 
   /// Removes whatever `names` does not name.
-  func prune(keeping names: [String]) throws(StorageFault) {
+  func prune(keeping names: [String]) throws(SystemCallFault) {
     var kept = Set(names)
     for name in names {
       var prefix = name[...]
@@ -76,24 +87,28 @@ final class PartialDirectory: Sendable {
   }
 
   /// Makes all names durable, the directory's own included. Blocks.
-  func sync() throws(StorageFault) { try Self.sync(descriptor, path) }
-
-  /// Removes a directory of an acquisition with everything in it; absent is as good.
-  static func remove(_ path: String) throws(StorageFault) {
-    let directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-    if directory < 0 {
-      if errno == ENOENT { return }
-      throw .last("open", path)
-    }
-    defer { close(directory) }
-    try remove(below: directory, at: "", path) { _ in true }
-    guard rmdir(path) == 0 || errno == ENOENT else { throw .last("rmdir", path) }
-  }
+  func sync() throws(SystemCallFault) { try Self.sync(descriptor, path) }
 
   // MARK: Names
 
-  private func openExisting(_ name: String) throws(StorageFault) -> Int32? {
-    try inParent(of: name, makes: false) { (parent, last) throws(StorageFault) -> Int32? in
+  private func openSealed(_ name: String, size: Int) throws(SystemCallFault) -> Opened? {
+    try inParent(of: name, makes: false) { (parent, last) throws(SystemCallFault) -> Opened? in
+      let file = openat(parent, last, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+      guard file >= 0 else { return nil }
+      var status = stat()
+      // The mode that the store gives to what is whole.
+      let isSealed =
+        fstat(file, &status) == 0 && status.st_mode == S_IFREG | 0o444 && status.st_nlink == 1 && status.st_size == size
+      guard isSealed else {
+        close(file)
+        return nil
+      }
+      return Opened(descriptor: file, isThere: true, isSealed: true)
+    } ?? nil
+  }
+
+  private func openExisting(_ name: String) throws(SystemCallFault) -> Int32? {
+    try inParent(of: name, makes: false) { (parent, last) throws(SystemCallFault) -> Int32? in
       // Not blocking: a FIFO under this name must not hold the acquisition up.
       let file = openat(parent, last, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
       if file >= 0 { return file }
@@ -103,17 +118,17 @@ final class PartialDirectory: Sendable {
   }
 
   private func inParent<Result>(
-    of name: String, makes: Bool, _ body: (Int32, String) throws(StorageFault) -> Result
-  ) throws(StorageFault) -> Result {
+    of name: String, makes: Bool, _ body: (Int32, String) throws(SystemCallFault) -> Result
+  ) throws(SystemCallFault) -> Result {
     guard let result = try inParent(of: name, makes: makes, body) as Result? else {
-      throw StorageFault(call: "openat", path: name, errno: ENOENT)
+      throw SystemCallFault(call: "openat", path: name, errno: ENOENT)
     }
     return result
   }
 
   private func inParent<Result>(
-    of name: String, makes: Bool, _ body: (Int32, String) throws(StorageFault) -> Result
-  ) throws(StorageFault) -> Result? {
+    of name: String, makes: Bool, _ body: (Int32, String) throws(SystemCallFault) -> Result
+  ) throws(SystemCallFault) -> Result? {
     var components = name.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
     let last = components.removeLast()
     var directory = openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -134,11 +149,11 @@ final class PartialDirectory: Sendable {
 
   // MARK: Trees
 
-  private static func children(of directory: Int32, _ path: String) throws(StorageFault) -> [String] {
+  private static func children(of directory: Int32, _ path: String) throws(SystemCallFault) -> [String] {
     let copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard copy >= 0 else { throw .last("openat", path) }
     guard let stream = fdopendir(copy) else {
-      let fault = StorageFault.last("fdopendir", path)
+      let fault = SystemCallFault.last("fdopendir", path)
       close(copy)
       throw fault
     }
@@ -158,12 +173,13 @@ final class PartialDirectory: Sendable {
 
   private static func remove(
     below directory: Int32, at prefix: String, _ path: String, where isUnwanted: (String) -> Bool
-  ) throws(StorageFault) {
+  ) throws(SystemCallFault) {
     for name in try children(of: directory, path) {
       let whole = prefix + name
       let child = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
       if child >= 0 {
         defer { close(child) }
+        guard fchmod(child, 0o700) == 0 else { throw .last("fchmod", "\(path)/\(whole)") }
         let isUnwantedHere = isUnwanted(whole)
         try remove(below: child, at: whole + "/", path) { isUnwantedHere || isUnwanted($0) }
         if isUnwantedHere, unlinkat(directory, name, AT_REMOVEDIR) != 0 { throw .last("unlinkat", "\(path)/\(whole)") }
@@ -173,7 +189,7 @@ final class PartialDirectory: Sendable {
     }
   }
 
-  private static func sync(_ directory: Int32, _ path: String) throws(StorageFault) {
+  private static func sync(_ directory: Int32, _ path: String) throws(SystemCallFault) {
     for name in try children(of: directory, path) {
       let child = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
       guard child >= 0 else { continue }

@@ -2,6 +2,7 @@ import CLinux
 import Cryptography
 import Dispatch
 import Glibc
+import Models
 import Synchronization
 
 /// One unfinished file on the disk, and its hash.
@@ -18,12 +19,13 @@ final class PartialFile: Sendable {
   /// Index in the manifest.
   let index: Int
   private let descriptor: Int32
+  private let isClosed = Atomic(false)
   private let state: Mutex<State>
   private let hashing = DispatchQueue(label: "safebox.acquisition.hash")
   /// Called, on any thread, each time about so many bytes more have arrived.
   private let checkpoint: @Sendable (PartialFile) -> Void
 
-  private typealias Waiter = CheckedContinuation<Result<SHA256Digest, StorageFault>, Never>
+  private typealias Waiter = CheckedContinuation<Result<SHA256Digest, SystemCallFault>, Never>
 
   private struct State {
     var received: ByteRanges
@@ -33,8 +35,9 @@ final class PartialFile: Sendable {
     var hashed = 0
     var isHashing = false
     var isStopped = false
-    var failure: StorageFault?
+    var failure: SystemCallFault?
     var waiter: Waiter?
+    var identity: FileIdentity?
   }
 
   private static let checkpointBytes = 64 << 20
@@ -60,29 +63,34 @@ final class PartialFile: Sendable {
     follow()
   }
 
-  deinit { close(descriptor) }
+  deinit { close() }
+
+  /// Closes the file: the store takes none that somebody could still write to. Nothing may be under way.
+  func close() {
+    if !isClosed.exchange(true, ordering: .sequentiallyConsistent) { Glibc.close(descriptor) }
+  }
 
   /// What is on the disk, or on its way there.
   var received: ByteRanges { state.withLock { $0.received } }
 
   /// Reserves the room of the whole file.
-  func allocate() throws(StorageFault) {
+  func allocate() throws(SystemCallFault) {
     guard size > 0 else { return }
     switch linux_allocate(descriptor, Int64(size)) {
     case 0: return
     // A file system that cannot reserve: the write that finds no room says so.
     case -EOPNOTSUPP, -ENOSYS:
       guard ftruncate(descriptor, size) == 0 else { throw .last("ftruncate", path) }
-    case let code: throw StorageFault(call: "fallocate", path: path, errno: -code)
+    case let code: throw SystemCallFault(call: "fallocate", path: path, errno: -code)
     }
   }
 
   /// Writes bytes that have arrived. Bytes that are already here, or lie behind the end, are a fault of ours and refused:
   /// they may have been hashed.
-  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(StorageFault) {
+  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(SystemCallFault) {
     let range = offset..<offset + bytes.count
     let isFree = state.withLock { range.upperBound <= size && !$0.received.overlaps(range) }
-    guard isFree else { throw StorageFault(call: "write to hashed bytes", path: path, errno: EINVAL) }
+    guard isFree else { throw SystemCallFault(call: "write to hashed bytes", path: path, errno: EINVAL) }
     var done = 0
     while done < bytes.count {
       let count = pwrite(descriptor, bytes.baseAddress?.advanced(by: done), bytes.count - done, offset + done)
@@ -96,11 +104,11 @@ final class PartialFile: Sendable {
   }
 
   /// Makes this file a copy of an open one, by sharing its blocks where the file system can. False when it cannot.
-  func clone(_ source: Int32) throws(StorageFault) -> Bool {
+  func clone(_ source: Int32) throws(SystemCallFault) -> Bool {
     guard size > 0 else { return true }
     switch linux_clone_file(descriptor, source) {
     case 0: break
-    case -ENOSPC, -EDQUOT: throw StorageFault(call: "FICLONE", path: path, errno: ENOSPC)
+    case -ENOSPC, -EDQUOT: throw SystemCallFault(call: "FICLONE", path: path, errno: ENOSPC)
     default: return false
     }
     // The source may have grown or shrunk since it was looked at.
@@ -115,27 +123,27 @@ final class PartialFile: Sendable {
   }
 
   /// Copies some bytes of an open file to the same place here. Returns how many, 0 at the end of the source.
-  func copy(_ source: Int32, at offset: Int, atMost count: Int) throws(StorageFault) -> Int {
+  func copy(_ source: Int32, at offset: Int, atMost count: Int) throws(SystemCallFault) -> Int {
     let copied = Int(linux_copy_range(descriptor, source, Int64(offset), min(count, size - offset)))
     if copied >= 0 {
       if copied > 0 { landed(offset..<offset + copied) }
       return copied
     }
     guard [EXDEV, ENOSYS, EINVAL, EOPNOTSUPP].contains(Int32(-copied)) else {
-      throw StorageFault(call: "copy_file_range", path: path, errno: Int32(-copied))
+      throw SystemCallFault(call: "copy_file_range", path: path, errno: Int32(-copied))
     }
     var buffer = [UInt8](repeating: 0, count: min(count, size - offset, Self.blockBytes))
     let got = buffer.withUnsafeMutableBytes { pread(source, $0.baseAddress, $0.count, offset) }
     guard got >= 0 else { throw .last("pread", path) }
-    let written: Result<Void, StorageFault> = buffer.withUnsafeBytes { bytes in
-      Result { () throws(StorageFault) in try write(UnsafeRawBufferPointer(rebasing: bytes[..<got]), at: offset) }
+    let written: Result<Void, SystemCallFault> = buffer.withUnsafeBytes { bytes in
+      Result { () throws(SystemCallFault) in try write(UnsafeRawBufferPointer(rebasing: bytes[..<got]), at: offset) }
     }
     try written.get()
     return got
   }
 
   /// Drops every byte. Nobody may be writing.
-  func startOver() throws(StorageFault) {
+  func startOver() throws(SystemCallFault) {
     // First, so that the hash does not take the end of the file for a fault of the disk.
     state.withLock { state in
       state.epoch += 1
@@ -149,20 +157,26 @@ final class PartialFile: Sendable {
   }
 
   /// Waits until everything that was written is on the disk. Blocks.
-  func sync() throws(StorageFault) {
+  func sync() throws(SystemCallFault) {
     guard fdatasync(descriptor) == 0 else { throw .last("fdatasync", path) }
   }
 
   /// Waits until everything, the length included, is on the disk. Blocks.
-  func syncWhole() throws(StorageFault) {
+  func syncWhole() throws(SystemCallFault) {
     guard fsync(descriptor) == 0 else { throw .last("fsync", path) }
   }
 
+  /// The file as it was after the last write, for the store: whoever finds it so need not read it again.
+  var identity: FileIdentity? { state.withLock { $0.identity } }
+
   /// The digest of the file. All its bytes must be here. ECANCELED when the task is cancelled.
-  func digest() async throws(StorageFault) -> SHA256Digest {
-    let result: Result<SHA256Digest, StorageFault> = await withTaskCancellationHandler {
+  func digest() async throws(SystemCallFault) -> SHA256Digest {
+    // Before the hash has reached the end: what is written after this moment shows in the identity.
+    let identity = try? FileIdentity(of: descriptor)
+    state.withLock { $0.identity = identity }
+    let result: Result<SHA256Digest, SystemCallFault> = await withTaskCancellationHandler {
       await withCheckedContinuation { waiter in
-        let ready = state.withLock { state -> Result<SHA256Digest, StorageFault>? in
+        let ready = state.withLock { state -> Result<SHA256Digest, SystemCallFault>? in
           if let result = Self.result(of: state, size, path) { return result }
           state.waiter = waiter
           return nil
@@ -182,14 +196,14 @@ final class PartialFile: Sendable {
       defer { state.waiter = nil }
       return state.waiter
     }
-    waiter?.resume(returning: .failure(StorageFault(call: "hash", path: path, errno: ECANCELED)))
+    waiter?.resume(returning: .failure(SystemCallFault(call: "hash", path: path, errno: ECANCELED)))
   }
 
   private static func result(
     of state: State, _ size: Int, _ path: String
-  ) -> Result<SHA256Digest, StorageFault>? {
+  ) -> Result<SHA256Digest, SystemCallFault>? {
     if let failure = state.failure { return .failure(failure) }
-    if state.isStopped { return .failure(StorageFault(call: "hash", path: path, errno: ECANCELED)) }
+    if state.isStopped { return .failure(SystemCallFault(call: "hash", path: path, errno: ECANCELED)) }
     return state.hashed == size ? .success(state.hash.finalize()) : nil
   }
 
@@ -237,8 +251,8 @@ final class PartialFile: Sendable {
       guard let (before, range, epoch) = job else { break }
       var hash = before
       let got = buffer.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, range.count, range.lowerBound) }
-      let failure: StorageFault? =
-        got < 0 ? .last("pread", path) : got == 0 ? StorageFault(call: "pread", path: path, errno: EIO) : nil
+      let failure: SystemCallFault? =
+        got < 0 ? .last("pread", path) : got == 0 ? SystemCallFault(call: "pread", path: path, errno: EIO) : nil
       if got > 0 { buffer.withUnsafeBytes { hash.update(UnsafeRawBufferPointer(rebasing: $0[..<got])) } }
       // A drop meanwhile made these bytes meaningless, and a short file with them.
       state.withLock { state in
@@ -253,7 +267,7 @@ final class PartialFile: Sendable {
         _ = linux_begin_writing(descriptor, Int64(start), Int64(Self.writeOutBytes))
       }
     }
-    let (waiter, result) = state.withLock { state -> (Waiter?, Result<SHA256Digest, StorageFault>?) in
+    let (waiter, result) = state.withLock { state -> (Waiter?, Result<SHA256Digest, SystemCallFault>?) in
       guard let result = Self.result(of: state, size, path) else { return (nil, nil) }
       defer { state.waiter = nil }
       return (state.waiter, result)

@@ -1,5 +1,6 @@
 import Cryptography
 import Glibc
+import Models
 import Synchronization
 
 /// One acquisition under its lock: opens what an earlier run left, fetches all files, several at once, and hands the verified
@@ -7,76 +8,64 @@ import Synchronization
 struct AcquisitionRun: Sendable {
   let manifest: SHA256Digest
   let wanted: [WantedFile]
-  /// Directory of the unfinished model; its journal lies beside it.
+  /// Directory of the unfinished model.
   let directoryPath: String
   let journalPath: String
   let fetch: PieceFetch
   let progress: @Sendable (AcquisitionProgress) -> Void
   let alert: @Sendable (AcquisitionAlert) -> Void
   let reached: @Sendable (AcquisitionStep) -> Void
-  /// Puts the directory in its place. Every byte is verified and durable when it is called.
-  let commit: @Sendable () async throws(AcquisitionFault) -> Void
-
   private var limits: AcquisitionLimits { fetch.configuration.limits }
 
-  /// - Returns: One report for each file, in the manifest's order.
-  func run() async throws(AcquisitionFault) -> [AcquisitionReport.File] {
-    do throws(AcquisitionFault) {
-      let reports = try await acquire()
-      try await commit()
-      reached(.committed)
-      try await blocking("") { () throws(StorageFault) in try Self.removeJournal(journalPath) }
-      reached(.journalRemoved)
-      return reports
-    } catch {
-      // What is kept is for the next attempt; anything else must not lie about half-done.
-      if !error.keepsPartial {
-        try? await BlockingWork.run { () throws(StorageFault) in
-          try PartialDirectory.remove(directoryPath)
-          try Self.removeJournal(journalPath)
-        }
-      }
-      throw error
-    }
+  /// What is ready for the store.
+  struct Fetched: Sendable {
+    /// In the manifest's order.
+    var reports: [AcquisitionReport.File]
+    /// The state of each file when it was hashed.
+    var hashed: [String: FileIdentity]
   }
 
-  private func acquire() async throws(AcquisitionFault) -> [AcquisitionReport.File] {
+  /// Every byte is verified and durable when it returns, and no file is open any more.
+  func run() async throws(AcquisitionFault) -> Fetched {
     let (directory, journal, files) = try await open()
+    defer { for file in files { file.close() } }
     let reporter = ProgressReporter(
       total: wanted.reduce(0) { $0 + $1.size }, files: files, clock: fetch.clock, report: progress)
     reporter.tell()
     let result = await transfer(files, journal, reporter)
     // Also after a failure: the next attempt goes on from what is written here.
-    try await blocking("") { () throws(StorageFault) in journal.drain() }
+    try await blocking("") { () throws(SystemCallFault) in journal.drain() }
     let reports = try result.get()
-    if let fault = journal.failure { throw .from(fault, file: "the journal", needed: 0, available: nil) }
+    if let fault = journal.failure { throw .from(fault, file: journalPath, needed: 0, available: nil) }
     reached(.allVerified)
-    try await blocking("") { () throws(StorageFault) in try directory.sync() }
+    try await blocking("") { () throws(SystemCallFault) in try directory.sync() }
     reached(.namesDurable)
     reporter.tell()
-    return reports
+    var hashed: [String: FileIdentity] = [:]
+    for file in files { hashed[file.path] = file.identity }
+    return Fetched(reports: reports, hashed: hashed)
   }
 
   // MARK: Opening
 
   private func open() async throws(AcquisitionFault) -> (PartialDirectory, JournalFile, [PartialFile]) {
-    let directory = try await blocking("") { () throws(StorageFault) in
+    let directory = try await blocking("") { () throws(SystemCallFault) in
       let directory = try PartialDirectory(directoryPath)
       try directory.prune(keeping: wanted.map(\.path))
       return directory
     }
     reached(.directoryMade)
     try await checkSpace(directory)
-    var opened: [(descriptor: Int32, isThere: Bool)] = []
+    var opened: [PartialDirectory.Opened] = []
     for file in wanted {
       opened.append(
-        try await blocking(file.path) { () throws(StorageFault) in
+        try await blocking(file.path) { () throws(SystemCallFault) in
           try directory.openFile(file.path, size: file.size)
         })
       reached(.fileOpened)
     }
     let isThere = opened.map(\.isThere)
-    let journal = try await blocking("") { () throws(StorageFault) in
+    let journal = try await blocking("") { () throws(SystemCallFault) in
       try JournalFile(journalPath, manifest: manifest, reached: reached) { file, range in
         isThere.indices.contains(file) && isThere[file] && range.upperBound <= wanted[file].size
       }
@@ -85,23 +74,24 @@ struct AcquisitionRun: Sendable {
     let files = zip(wanted, opened).map { wanted, opened in
       PartialFile(
         path: wanted.path, index: wanted.index, size: wanted.size, descriptor: opened.descriptor,
-        received: journal.held(wanted.index)
+        received: opened.isSealed ? ByteRanges([0..<wanted.size]) : journal.held(wanted.index)
       ) { file in
         journal.checkpoint(file)
       }
     }
-    for file in files {
-      try await blocking(file.path) { () throws(StorageFault) in try file.allocate() }
+    for (file, opened) in zip(files, opened) where !opened.isSealed {
+      try await blocking(file.path) { () throws(SystemCallFault) in try file.allocate() }
       reached(.fileAllocated)
     }
     return (directory, journal, files)
   }
 
   private func checkSpace(_ directory: PartialDirectory) async throws(AcquisitionFault) {
-    var available = try await blocking("") { () throws(StorageFault) in try directory.availableBytes() }
+    var available = try await blocking("") { () throws(SystemCallFault) in try directory.availableBytes() }
     available -= limits.spareBytes
     for file in wanted {
-      let there = try await blocking(file.path) { () throws(StorageFault) in try directory.allocatedBytes(file.path) }
+      let there = try await blocking(file.path) { () throws(SystemCallFault) in try directory.allocatedBytes(file.path)
+      }
       let needed = max(0, file.size - there)
       guard needed <= available else {
         throw .outOfSpace(file: file.path, needed: needed, available: max(0, available))
@@ -163,16 +153,12 @@ struct AcquisitionRun: Sendable {
   // MARK: Disk
 
   private func blocking<Value: Sendable>(
-    _ file: String, _ work: @escaping @Sendable () throws(StorageFault) -> Value
+    _ file: String, _ work: @escaping @Sendable () throws(SystemCallFault) -> Value
   ) async throws(AcquisitionFault) -> Value {
-    do throws(StorageFault) {
+    do throws(SystemCallFault) {
       return try await BlockingWork.run(work)
     } catch {
       throw .from(error, file: file.isEmpty ? directoryPath : file, needed: 0, available: nil)
     }
-  }
-
-  private static func removeJournal(_ path: String) throws(StorageFault) {
-    guard unlink(path) == 0 || errno == ENOENT else { throw .last("unlink", path) }
   }
 }

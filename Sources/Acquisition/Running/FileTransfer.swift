@@ -1,5 +1,6 @@
 import Cryptography
 import Glibc
+import Models
 
 /// Brings one file here: does what its ``TransferPlan`` says, tells it what happened, and holds the digest against the
 /// manifest's.
@@ -111,13 +112,13 @@ struct FileTransfer: Sendable {
   }
 
   private func startOver() throws(AcquisitionFault) {
-    do throws(StorageFault) { try file.startOver() } catch { throw failed(error) }
+    do throws(SystemCallFault) { try file.startOver() } catch { throw failed(error) }
     journal.dropped(file.index)
   }
 
   /// False when the bytes are not the file; the plan knows then.
   private func verify(_ run: inout Run) async throws(AcquisitionFault) -> Bool {
-    do throws(StorageFault) {
+    do throws(SystemCallFault) {
       let digest = try await file.digest()
       guard digest == wanted.sha256 else {
         let blame = run.plan.mismatched()
@@ -132,7 +133,7 @@ struct FileTransfer: Sendable {
         return false
       }
       reached(.fileVerified)
-      try await BlockingWork.run { () throws(StorageFault) in try file.syncWhole() }
+      try await BlockingWork.run { () throws(SystemCallFault) in try file.syncWhole() }
       journal.checkpoint(file)
       reached(.fileDurable)
       return true
@@ -141,7 +142,7 @@ struct FileTransfer: Sendable {
     }
   }
 
-  private func failed(_ fault: StorageFault) -> AcquisitionFault {
+  private func failed(_ fault: SystemCallFault) -> AcquisitionFault {
     .from(fault, file: wanted.path, needed: wanted.size, available: nil)
   }
 }
