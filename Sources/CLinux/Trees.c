@@ -116,3 +116,8 @@ int linux_btrfs_is_read_only(int subvolume) {
   if (ioctl(subvolume, BTRFS_IOC_SUBVOL_GETFLAGS, &flags) != 0) return -errno;
   return (flags & BTRFS_SUBVOL_RDONLY) != 0;
 }
+
+int linux_lock_file(int file) {
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  return fcntl(file, F_OFD_SETLK, &lock) == 0 ? 0 : -errno;
+}

@@ -66,3 +66,7 @@ int linux_btrfs_delete(int directory, const char *name);
 
 /// Whether the subvolume is read-only. Returns 1, 0 or -errno.
 int linux_btrfs_is_read_only(int subvolume);
+
+/// Takes the exclusive lock on all of a file at once, held by the open file and not by the process (F_OFD_SETLK), so that
+/// closing another descriptor of it does not let go; conflicts with fcntl's locks of others. Returns 0 or -errno.
+int linux_lock_file(int file);
