@@ -129,6 +129,7 @@ public final class SystemClient: Sendable {
 
   public func status() async throws(Failure) -> JSON { try await get("/v1/status") }
   public func operations() async throws(Failure) -> JSON { try await get("/v1/operations") }
+  public func snapshots() async throws(Failure) -> JSON { try await get("/v1/snapshots") }
   public func runners() async throws(Failure) -> JSON { try await get("/v1/runners") }
 
   /// The newest `tail` bytes (at most 1 MiB) of a runner's output.

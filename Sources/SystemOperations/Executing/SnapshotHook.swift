@@ -9,4 +9,12 @@ public protocol SnapshotHook: Sendable {
 
   /// Looks again after the operation, whatever its outcome; what it returns is added to the evidence.
   func after(_ mandate: Mandate, scope: SnapshotName.Scope, succeeded: Bool) async throws -> JSONObject
+
+  /// The snapshots that are kept: one object for each, with `scope`, `name`, `digest`, `kind` and `at`, at most 1,024.
+  func list() async throws -> [JSONObject]
+}
+
+extension SnapshotHook {
+  /// None.
+  public func list() async throws -> [JSONObject] { [] }
 }

@@ -19,6 +19,10 @@ struct SystemRoutes: Sendable {
     router.on("POST", "/v1/operations", bodyLimit: OperationRequest.maxBytes) { try await operate($0) }
     router.on("GET", "/v1/operations") { _ in .json(OperationsPage.json.canonicalBytes()) }
     router.on("GET", "/v1/status") { _ in .json(try await status().canonicalBytes()) }
+    router.on("GET", "/v1/snapshots") { _ in
+      let snapshots = try await desk.parts.snapshots?.list() ?? []
+      return .json(JSON.object(["snapshots": .array(snapshots.map(JSON.object))]).canonicalBytes())
+    }
     router.on("GET", "/v1/runners") { _ in
       .json(JSON.object(["runners": .array(try await control().list().map(JSON.object))]).canonicalBytes())
     }
