@@ -127,12 +127,14 @@ public final class OperationDesk: Sendable {
 
   /// Begins an operation, or answers with what came of it. Everything that can be refused is refused here, before
   /// anything is touched.
-  func admit(_ request: OperationRequest) async throws -> Admission {
+  ///
+  /// - Parameter only: the one operation that may be begun here; nil admits all.
+  func admit(_ request: OperationRequest, only: Operation? = nil) async throws -> Admission {
     let now = parts.clock()
     // The place is taken before anything is looked up: two callers with one proposal never both find it not begun.
     try occupy(Occupation(operation: .createDirectory, subject: request.proposal.hex, since: now))
     do {
-      let admission = try await prepare(request, now: now)
+      let admission = try await prepare(request, only, now: now)
       if case .recorded = admission { leave() }
       return admission
     } catch {
@@ -141,7 +143,7 @@ public final class OperationDesk: Sendable {
     }
   }
 
-  private func prepare(_ request: OperationRequest, now: Int64) async throws -> Admission {
+  private func prepare(_ request: OperationRequest, _ only: Operation?, now: Int64) async throws -> Admission {
     let (record, mandate) = try await queue.run { [self] in
       try books.withLock { books throws -> (OperationJournal.Record, Mandate?) in
         let record = try books.journal.record(of: request.proposal)
@@ -155,6 +157,11 @@ public final class OperationDesk: Sendable {
     }
     if case .finished(let result) = record { return .recorded(result) }
     guard let mandate else { throw OperationFault(code: "internal", detail: "no mandate") }
+    if let only, only != mandate.operation {
+      throw OperationFault(
+        code: "operation", field: "statement.action.type",
+        detail: "expected \(only.rawValue), found \(mandate.operation.rawValue)")
+    }
     guard let executor = parts.executors[mandate.operation] else {
       throw OperationFault.notAvailable(mandate.operation)
     }
