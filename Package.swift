@@ -200,9 +200,16 @@ let package = Package(
       ]),
     tests("ObjectStorageTests", ["ObjectStorage", "HTTPClient", "CanonicalJSON", "Cryptography"]),
     tests("ModelsTests", ["Models", "CanonicalJSON", "Cryptography", "CLinux"]),
+    // The process that the crash tests kill.
+    .executableTarget(
+      name: "AcquisitionFaultProbe", dependencies: ["Acquisition", "HTTPClient", "Models"],
+      path: "Tests/AcquisitionFaultProbe", swiftSettings: strict),
     tests(
       "AcquisitionTests",
-      ["Acquisition", "Models", "ObjectStorage", "HTTPClient", "CanonicalJSON", "Cryptography", "CLinux"]),
+      [
+        "Acquisition", "AcquisitionFaultProbe", "Models", "ObjectStorage", "HTTPClient", "CanonicalJSON",
+        "Cryptography", "CLinux",
+      ]),
     tests("RunnersTests", ["Runners", "Models", "HTTPClient", "CanonicalJSON", "Cryptography", "CLinux"]),
     tests(
       "InferenceTests", ["Inference", "Runners", "HTTPClient", "HTTPServer", "CanonicalJSON", "Cryptography", "CLinux"]),
