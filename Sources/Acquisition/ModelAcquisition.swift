@@ -42,10 +42,12 @@ public struct ModelAcquisition: Sendable {
     let begun = clock.now()
     let digest = manifest.digest
     let none = AcquisitionReport(manifest: digest, wasInstalled: true, files: [], alerts: [], duration: .zero)
-    guard try await blocking({ () throws(ModelFault) in try place.isInstalled(digest) }) == false else { return none }
+    if try await blocking({ () throws(ModelFault) in try place.isInstalled(digest) && !place.hasLeftovers(digest) }) {
+      return none
+    }
     // Also makes the directory in which the lock lies.
-    let directory = try await blocking { () throws(ModelFault) in try place.partial(digest) }
-    let lock = try await takeLock(directory + ".lock", manifest, progress)
+    _ = try await blocking { () throws(ModelFault) in try place.partial(digest) }
+    let lock = try await takeLock(place.lockPath(digest), manifest, progress)
     defer { withExtendedLifetime(lock) {} }
     reached(.locked)
     // Whoever had the lock before has installed it, or failed and left it to this one.
@@ -55,28 +57,31 @@ public struct ModelAcquisition: Sendable {
       return none
     }
     let alerts = AlertList(alert)
-    let run = AcquisitionRun(
-      manifest: digest, wanted: manifest.files.enumerated().map { wanted($0.element, index: $0.offset) },
-      directoryPath: directory, journalPath: place.journalPath(digest),
-      fetch: PieceFetch(client: client, configuration: configuration, clock: clock, reached: reached),
-      progress: progress, alert: { alerts.add($0) }, reached: reached)
-    let files = try await carryOut(run, manifest)
+    let files = try await carryOut(manifest, progress, alerts)
     lock.remove()
     return AcquisitionReport(
       manifest: digest, wasInstalled: false, files: files, alerts: alerts.all, duration: clock.now() - begun)
   }
 
   private func carryOut(
-    _ run: AcquisitionRun, _ manifest: ModelManifest
+    _ manifest: ModelManifest, _ progress: @escaping @Sendable (AcquisitionProgress) -> Void, _ alerts: AlertList
   ) async throws(AcquisitionFault) -> [AcquisitionReport.File] {
+    let digest = manifest.digest
     do throws(AcquisitionFault) {
+      // Again: whoever had the lock before may have removed it.
+      let directory = try await blocking { () throws(ModelFault) in try place.partial(digest) }
+      let run = AcquisitionRun(
+        manifest: digest, wanted: manifest.files.enumerated().map { wanted($0.element, index: $0.offset) },
+        directoryPath: directory, journalPath: place.journalPath(digest),
+        fetch: PieceFetch(client: client, configuration: configuration, clock: clock, reached: reached),
+        progress: progress, alert: { alerts.add($0) }, reached: reached)
       let fetched = try await run.run()
-      try await blocking { () throws(ModelFault) in try place.commit(manifest, fetched.hashed) }
+      try await blocking { () throws(ModelFault) in try place.commitPatiently(manifest, fetched.hashed) }
       reached(.committed)
       return fetched.reports
     } catch {
       // What is kept is for the next attempt; anything else must not lie about half-done.
-      if !error.keepsPartial { try? await blocking { () throws(ModelFault) in try place.discard(manifest.digest) } }
+      if !error.keepsPartial { try? await blocking { () throws(ModelFault) in try place.discard(digest) } }
       throw error
     }
   }

@@ -101,9 +101,10 @@ final class Scene: Sendable {
     return content
   }
 
-  /// What lies below `.partial`, the lock aside.
+  /// What lies below `.partial`.
   func leftovers() throws -> [String] {
-    try FileManager.default.subpathsOfDirectory(atPath: store + "/models/.partial").filter { !$0.hasSuffix(".lock") }
-      .sorted()
+    let path = store + "/models/.partial"
+    return FileManager.default.fileExists(atPath: path)
+      ? try FileManager.default.subpathsOfDirectory(atPath: path).filter { !$0.hasSuffix(".lock") }.sorted() : []
   }
 }
