@@ -10,6 +10,7 @@ import Runs
 import Sandbox
 import Storage
 import Synchronization
+import SystemOperations
 import TransparencyLog
 import Witness
 
@@ -61,6 +62,9 @@ public final class Box: Sendable {
   let sandbox: BoxSandbox
   private let blobs: BlobStore?
   private let settlements = Settlements()
+  /// The process that installs models and runs runners; nil where the configuration names none.
+  let process: PrivilegedProcess?
+  private let inference: BoxInference?
   let events: EventHub
   let metrics: Metrics
   let witnesses: WitnessKeeper?
@@ -129,12 +133,12 @@ public final class Box: Sendable {
     switch verdict {
     case .readOnly(let reason):
       startMode = .readOnly(reason: "\(reason)")
-      (core, runs, blobs, witnesses) = (nil, nil, nil, nil)
+      (core, runs, blobs, witnesses, process, inference) = (nil, nil, nil, nil, nil, nil)
     case .ready(let writer):
       if client != nil, !quorumAtStart {
         // Too few witnesses answered to exclude that this is an older copy of the log.
         startMode = .readOnly(reason: "too few witnesses answered to exclude a rollback")
-        (core, runs, blobs, witnesses) = (nil, nil, nil, nil)
+        (core, runs, blobs, witnesses, process, inference) = (nil, nil, nil, nil, nil, nil)
         break
       }
       let usage = UsageBook()
@@ -144,7 +148,7 @@ public final class Box: Sendable {
         state = try LogFold.run(store.reader, epochs: epochs, usage: usage)
       } catch {
         startMode = .readOnly(reason: "\(error)")
-        (core, runs, blobs, witnesses) = (nil, nil, nil, nil)
+        (core, runs, blobs, witnesses, process, inference) = (nil, nil, nil, nil, nil, nil)
         break
       }
       let sequencer = try Sequencer(
@@ -157,8 +161,36 @@ public final class Box: Sendable {
         client: httpClient, keychain: keychain,
         files: try FileStreams(path: directory.streamsPath, blobs: blobs, now: environment.clock),
         transactions: try TransactionJournal(path: directory.transactionsPath),
+        gateway: configuration.system == nil ? nil : directory.inferenceSocketPath,
         salt: { SecureRandom.bytes(Opening.saltBytes) })
-      let executors = ExecutorTable(services.executors + environment.executors)
+      let manifests = ContentStore(kind: .manifest, blobs: blobs, blocking: blocking)
+      let keeper = client.map { client in
+        WitnessKeeper(
+          client: client, reader: store.reader, events: events, report: environment.report,
+          onAlarm: { Self.sound(alarm, $0, sequencer, environment.report) })
+      }
+      witnesses = keeper
+      var gateway: BoxInference?
+      if let system = configuration.system {
+        let clients = try ClientFile(directory: directory)
+        gateway = BoxInference(
+          models: BoxModels(sequencer: sequencer, manifests: manifests, root: system.root),
+          ledger: try InferenceLedger(
+            path: directory.inferenceUsagePath, clock: environment.clock, report: environment.report),
+          clients: { clients.current() }, metrics: metrics, report: environment.report)
+      }
+      let inference = gateway
+      self.inference = inference
+      let process = configuration.system.map {
+        PrivilegedProcess(
+          client: SystemClient(socket: $0.socket), reader: store.reader, manifests: manifests, blocking: blocking,
+          inference: inference, cosigned: { await keeper?.newest })
+      }
+      self.process = process
+      let orders = process.map { process in
+        ActionType.system.sorted().map { SystemExecutor(type: $0, process: process) }
+      }
+      let executors = ExecutorTable(services.executors + environment.executors + (orders ?? []))
       let openings = OpeningStore(blobs: blobs, blocking: blocking)
       let scheduler = ExecutionScheduler(
         sequencer: sequencer, executors: executors, openings: openings, metrics: metrics, clock: environment.clock,
@@ -170,6 +202,7 @@ public final class Box: Sendable {
         sequencer: sequencer, executors: executors, scheduler: scheduler, openings: openings, keychain: keychain,
         index: index, epochs: epochs, events: events, metrics: metrics, blocking: blocking,
         tools: ToolProposals(sources: sources, methods: methods, sessions: sandbox),
+        system: SystemProposals(manifests: manifests),
         idempotencySecret: try HKDFSHA256.derive(
           from: keys.master, salt: [], info: Array("safebox/idempotency/v1".utf8), count: 32))
       self.core = core
@@ -182,11 +215,6 @@ public final class Box: Sendable {
           host: host, sessions: sandbox, store: host, calls: calls, usage: usage, report: environment.report),
         sources: sources, calls: calls)
       startMode = .ready
-      witnesses = client.map { client in
-        WitnessKeeper(
-          client: client, reader: store.reader, events: events, report: environment.report,
-          onAlarm: { Self.sound(alarm, $0, sequencer, environment.report) })
-      }
     }
   }
 
@@ -228,10 +256,13 @@ public final class Box: Sendable {
     do {
       // What the operator got wrong is found out before anything is carried out.
       let (apiServer, adminServer) = try makeServers()
+      let toolServer = inference.map(makeToolServer)
+      servers.withLock { $0 = [apiServer, adminServer] + (toolServer.map { [$0] } ?? []) }
+      // Before the runs are taken up again: the first thing that one of them asks may be a model.
+      _ = try toolServer?.start()
       await core?.scheduler.resume()
       try await runs?.resume()
       await witnesses?.start()
-      servers.withLock { $0 = [apiServer, adminServer] }
       let addresses = (api: try apiServer.start(), admin: try adminServer.start())
       bound.withLock { $0 = addresses }
       return addresses
@@ -252,9 +283,17 @@ public final class Box: Sendable {
     var admin = HTTPServerConfiguration(listeners: [try listener(configuration.admin, tls: nil)])
     admin.hosts = Self.loopbackHosts
     return (
-      HTTPServer(configuration: api, handler: handler),
+      HTTPServer(configuration: api, handler: BoxHandler(api: handler, inference: inference)),
       HTTPServer(configuration: admin, handler: AdminHandler(box: self).router)
     )
+  }
+
+  /// Where tools reach the box's own models. The socket lies in the data directory, so only this user can connect.
+  private func makeToolServer(_ inference: BoxInference) -> HTTPServer {
+    var configuration = HTTPServerConfiguration(listeners: [.unix(path: directory.inferenceSocketPath, mode: 0o600)])
+    configuration.limits.body = BoxInference.bodyLimit
+    return HTTPServer(
+      configuration: configuration, handler: HTTPHandlerClosure { await inference.respond(toTool: $0) })
   }
 
   private static let loopbackHosts = HTTPServerConfiguration.Hosts.only(["127.0.0.1", "localhost", "::1"])
@@ -276,6 +315,7 @@ public final class Box: Sendable {
     await core?.sequencer.close()
     // The log is closed: what is cut off now has no end in it, and the next start reconciles it.
     await core?.scheduler.cut()
+    inference?.stop()
     blobs?.close()
     core?.keychain.close()
     httpClient.shutDown()
@@ -322,9 +362,28 @@ public final class Box: Sendable {
     }
     endpoints += ToolRoutes(runs: runs).endpoints + RunRoutes(runs: runs).endpoints
     endpoints += RunReceiptRoutes(runs: runs, witnesses: witnesses).endpoints
+    if let blobs {
+      let manifests = ContentStore(kind: .manifest, blobs: blobs, blocking: blocking)
+      endpoints += ManifestRoutes(manifests: { manifests }).endpoints
+    }
+    endpoints +=
+      SystemRoutes(
+        core: core,
+        process: { [self] in
+          _ = try core()
+          guard let process else {
+            throw Problem(status: 409, code: "no_system", detail: "this box has no privileged process")
+              .with("next_steps", ["name its socket in box.json, see docs/operations.md"])
+          }
+          return process
+        }
+      ).endpoints
     endpoints += ReceiptRoutes(core: core, witnesses: witnesses).endpoints + SecretRoutes(core: core).endpoints
     return endpoints
   }
+
+  /// What answers beside them.
+  var describedEndpoints: [Endpoint] { inference?.descriptions ?? [] }
 
   /// What a box that only shows its log answers to everything else.
   static func readOnly(_ reason: String) -> Problem {

@@ -20,6 +20,7 @@ struct BoxCore: Sendable {
   let metrics: Metrics
   let blocking: BlockingWork
   let tools: ToolProposals
+  let system: SystemProposals
   /// From which the salts of repeated requests are derived.
   let idempotencySecret: SecretBytes
   /// Requests under one idempotency key, one after the other.
@@ -56,6 +57,7 @@ struct BoxCore: Sendable {
   /// Keeps the openings, then opens the proposal: a crash in between leaves openings that nothing cites.
   private func open(_ request: ProposalRequest) async throws -> SHA256Digest {
     try await tools.check(request.action)
+    try await system.check(request.action)
     let step = Sequencer.OpenStep(
       action: request.action, proposer: request.proposer, salt: request.salt, expires: request.expires,
       claim: request.claim)

@@ -50,7 +50,7 @@ struct StatusRoutes: Sendable {
         method: "GET", path: "/openapi.json", operation: "getOpenAPI", summary: "This description", access: .open,
         answers: [.init(status: 200, description: "OpenAPI 3.1", schema: APISchemas.anyObject)],
         handler: { _ in
-          HTTPResponse.json(OpenAPI.document(endpoints: box.endpoints, version: Box.version))
+          HTTPResponse.json(OpenAPI.document(endpoints: box.endpoints + box.describedEndpoints, version: Box.version))
         }),
     ]
   }

@@ -53,6 +53,8 @@ public struct DataDirectory: Sendable {
   public var blobsPath: String { "\(path)/blobs" }
   public var streamsPath: String { "\(path)/streams" }
   public var keychainPath: String { "\(path)/keychain" }
+  public var inferenceSocketPath: String { "\(path)/inference.sock" }
+  public var inferenceUsagePath: String { "\(path)/inference-usage.json" }
   public var transactionsPath: String { "\(path)/transactions" }
 
   public func configuration() throws -> BoxConfiguration {

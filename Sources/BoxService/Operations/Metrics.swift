@@ -27,13 +27,22 @@ final class Metrics: Sendable {
     ("safebox_proposals_total", "counter", "Proposals opened, by outcome of the attempt."),
     ("safebox_votes_total", "counter", "Approvals, objections and withdrawals, by outcome of the attempt."),
     ("safebox_executions_total", "counter", "Executions finished, by outcome."),
+    ("safebox_inference_requests_total", "counter", "Requests that reached a runner, by what the prompt cache did."),
+    ("safebox_inference_prompt_tokens_total", "counter", "Tokens of prompts, cached ones included."),
+    ("safebox_inference_cached_tokens_total", "counter", "Tokens of prompts that runners took from their cache."),
+    ("safebox_inference_completion_tokens_total", "counter", "Tokens of answers."),
+    ("safebox_inference_alarms_total", "counter", "Alarms of the prompt cache."),
     ("safebox_append_seconds", "histogram", "From handing a request to the sequencer to its durable commit."),
     ("safebox_execution_seconds", "histogram", "From the start of an execution to its finish."),
   ]
 
-  func count(_ name: String, _ labels: (String, String)...) {
+  func count(_ name: String, _ labels: (String, String)...) { add(name, 1, labels) }
+
+  func add(_ name: String, _ amount: Int64, _ labels: (String, String)...) { add(name, amount, labels) }
+
+  private func add(_ name: String, _ amount: Int64, _ labels: [(String, String)]) {
     let series = Series(name: name, labels: labels.map { "\($0.0)=\"\($0.1)\"" })
-    state.withLock { $0.counters[series, default: 0] += 1 }
+    state.withLock { $0.counters[series, default: 0] += UInt64(max(0, amount)) }
   }
 
   func observe(_ name: String, seconds: Double) {

@@ -20,7 +20,9 @@ enum SafeboxCommand {
       VoteCommands.withdraw, EraseCommand.command, ClaimCommands.command, PolicyCommands.command,
       CommitteeCommands.command, SecretCommands.command,
       LogCommands.command, WitnessCommands.command, ReceiptCommands.command, AuditCommands.command,
-      ToolCommands.command, RunCommands.command, WorkflowCommands.command, MCPCommand.command, DoctorCommand.command,
+      ToolCommands.command, RunCommands.command, WorkflowCommands.command, MCPCommand.command,
+      ModelCommands.command, RunnerCommands.command, SnapshotCommands.command, SystemCommands.command,
+      DoctorCommand.command,
       CompletionsCommand.command, CompletionsCommand.manual, StatusCommand.version,
     ])
 }
