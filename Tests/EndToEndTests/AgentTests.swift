@@ -63,7 +63,7 @@ struct AgentTests {
 
   /// The first proposal that is open.
   private static func openProposal(_ box: TestBox) throws -> String {
-    let deadline = Deadline(60)
+    let deadline = Deadline(150)
     while true {
       let open = try box.ask("GET", "/v1/proposals?status=open").json()["proposals"]?.array ?? []
       if let proposal = open.first?["proposal"]?.string { return proposal }

@@ -85,7 +85,7 @@ import Testing
       let process = try box.running
       process.signal(SIGTERM)
       // Draining: the listener is gone while the payment still runs.
-      let deadline = Deadline(30)
+      let deadline = Deadline(150)
       while (try? HTTPStream(box.address)) != nil { try #require(!deadline.hasPassed) }
       box.bank.release()
       let ending = try box.stop()

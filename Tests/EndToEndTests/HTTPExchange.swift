@@ -38,7 +38,7 @@ final class HTTPStream {
   private var pending: [UInt8] = []
 
   /// Every wait for the peer ends after `seconds`.
-  init(_ address: String, seconds: Int = 60) throws {
+  init(_ address: String, seconds: Int = 150) throws {
     let parts = address.split(separator: ":")
     var numeric = linux_address()
     guard parts.count == 2, let port = UInt16(parts[1]), linux_parse_address(String(parts[0]), port, &numeric) == 0

@@ -118,7 +118,7 @@ final class Bank: Sendable {
       return state.isHeld
     }
     changed.signal()
-    if isHeld { _ = released.wait(timeout: .now() + 60) }
+    if isHeld { _ = released.wait(timeout: .now() + 150) }
     return (201, "{\"booked\":true}")
   }
 
@@ -132,7 +132,7 @@ final class Bank: Sendable {
   }
 
   /// Waits for the next request.
-  func waitForRequest(within seconds: Double = 60) throws {
+  func waitForRequest(within seconds: Double = 150) throws {
     guard changed.wait(timeout: .now() + seconds) == .success else {
       throw HTTPExchange.Failure(description: "the bank was not asked within \(seconds) seconds")
     }

@@ -96,7 +96,7 @@ final class Office {
     let params: JSON = [
       "community": "acme", "stream": "invoices", "name": .string("\(letter).txt"), "content": ["text": .string(text)],
     ]
-    try safebox(["propose", "files.write", "--params", params.canonicalString(), "--wait", "30s"])
+    try safebox(["propose", "files.write", "--params", params.canonicalString(), "--wait", "60s"])
   }
 
   // MARK: - Runs
@@ -121,7 +121,7 @@ final class Office {
   func show(_ run: String) throws -> JSON { try safebox(["run", "show", run, "--json"]).json }
 
   /// Waits until a run has no worker and waits for a decision; the proposal's action digest.
-  func parked(_ run: String, within seconds: Double = 60) throws -> String {
+  func parked(_ run: String, within seconds: Double = 150) throws -> String {
     let deadline = Deadline(seconds)
     while true {
       // Answers early when something about the run changes.

@@ -12,9 +12,11 @@ import Testing
     private let directory: TemporaryDirectory
     private var process: SpawnedProcess?
     private(set) var key = ""
-    private(set) var address = "127.0.0.1:0"
+    private(set) var address: String
 
     init() throws {
+      // The box's policy names it, so the later starts must find it free.
+      address = "127.0.0.1:\(try ReservedPort.unassigned())"
       directory = try TemporaryDirectory()
       // The first start makes the key, which the box's policy names.
       try start(logs: [], options: ["--fresh"])
@@ -54,7 +56,7 @@ import Testing
 
   /// Waits until the witness has cosigned a log that holds the execution; its receipt then says so.
   private func witnessed(_ box: TestBox, _ id: String) throws -> String {
-    let deadline = Deadline(60)
+    let deadline = Deadline(150)
     while true {
       let receipt = try box.ask("GET", "/v1/receipts/\(id)").text
       // Its line in the note; the name alone also stands in the policy of entry 0.

@@ -84,7 +84,7 @@ final class SpawnedProcess: @unchecked Sendable {
   }
 
   /// The first line of its standard output, without the line end.
-  func firstLine(within seconds: Double = 60) throws -> String {
+  func firstLine(within seconds: Double = 150) throws -> String {
     let deadline = Deadline(seconds)
     while true {
       if let end = texts[0].firstIndex(of: 10) { return String(decoding: texts[0][..<end], as: UTF8.self) }
@@ -96,7 +96,7 @@ final class SpawnedProcess: @unchecked Sendable {
   }
 
   /// What it has written to its standard error, once that contains `text`.
-  func errors(containing text: String, within seconds: Double = 60) throws -> String {
+  func errors(containing text: String, within seconds: Double = 150) throws -> String {
     let deadline = Deadline(seconds)
     while true {
       let errors = String(decoding: texts[1], as: UTF8.self)
@@ -110,7 +110,7 @@ final class SpawnedProcess: @unchecked Sendable {
 
   /// Waits for its end; one that does not end in time is killed, and the test fails.
   @discardableResult
-  func wait(within seconds: Double = 60) throws -> Ending {
+  func wait(within seconds: Double = 150) throws -> Ending {
     if let ending { return ending }
     let deadline = Deadline(seconds)
     do {

@@ -160,7 +160,7 @@ final class TestBox {
 
   /// Waits until the proposal has this status.
   @discardableResult
-  func wait(for status: String, of id: String, within seconds: Double = 60) throws -> JSON {
+  func wait(for status: String, of id: String, within seconds: Double = 150) throws -> JSON {
     let deadline = Deadline(seconds)
     var proposal = try proposal(id)
     while proposal.at("status", "name") != .string(status) {

@@ -32,7 +32,7 @@ import Testing
   /// The worker that computes: of the box's children the one that has used at least a fifth of a second of its processor.
   private static func computing(_ office: Office) throws -> pid_t {
     let parent = try office.box.running.pid
-    let deadline = Deadline(60)
+    let deadline = Deadline(150)
     while true {
       try #require(!deadline.hasPassed, "no worker computes")
       for name in try FileManager.default.contentsOfDirectory(atPath: "/proc") {
