@@ -81,9 +81,10 @@ struct AgentTests {
       let token = try box.token("read", "run")
       let environment = ["SAFEBOX_BOX": "http://\(box.address)", "SAFEBOX_TOKEN": token]
       let secret = try box.directory.write(Array("an-agent-token-0123456789\n".utf8), to: "agent-token")
+      // No call is to end because this machine is slow.
+      let command = ["mcp", "--community", "acme", "--wait", "300"]
       let server = try SpawnedProcess(
-        Safebox.path, ["mcp", "--community", "acme", "--listen", "127.0.0.1:0", "--agent-token-file", secret],
-        environment: environment)
+        Safebox.path, command + ["--listen", "127.0.0.1:0", "--agent-token-file", secret], environment: environment)
       let url = try #require(try server.firstLine().split(separator: " ").last.map(String.init))
       let steps: [JSON] = [
         ["list": true], ["call": "adder", "arguments": ["a": 2, "b": 40], "progress": true],
@@ -98,7 +99,7 @@ struct AgentTests {
           configuration["url"] = .string(url)
           configuration["token"] = "an-agent-token-0123456789"
         } else {
-          configuration["command"] = [.string(Safebox.path), "mcp", "--community", "acme"]
+          configuration["command"] = .array(([Safebox.path] + command).map(JSON.string))
           configuration["environment"] = .object(JSONObject(environment.map { ($0.key, .string($0.value)) }))
         }
         let agent = try Self.agent(configuration)
