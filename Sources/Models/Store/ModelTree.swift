@@ -116,9 +116,23 @@ struct ModelTree {
     guard status.identity.size == entry.sizeBytes else {
       throw .size(path: entry.path, expected: entry.sizeBytes, actual: status.identity.size)
     }
-    guard linux_has_writer(open.descriptor) != 1 else { throw .openForWriting(path: entry.path) }
+    guard !Self.hasWriter(open.descriptor) else { throw .openForWriting(path: entry.path) }
     return File(entry: entry, open: open, status: status)
   }
+
+  /// Whether somebody has the file open for writing, and goes on having it. A child that another thread is just starting
+  /// holds descriptors that we closed long ago until its exec, so the first yes is not believed.
+  private static func hasWriter(_ descriptor: Int32) -> Bool {
+    for _ in 0..<writerLooks {
+      if linux_has_writer(descriptor) != 1 { return false }
+      usleep(writerPause)
+    }
+    return true
+  }
+
+  private static let writerLooks = 300
+  /// Microseconds.
+  private static let writerPause: UInt32 = 10_000
 
   private func expect(
     _ kind: FileStatus.Kind, _ name: String, in directory: OpenDirectory, at path: String
