@@ -27,5 +27,8 @@ enum Registry {
     HTTPTargets.head,
     HTTPTargets.chunks,
     WorkerTargets.frames,
+    ModelTargets.manifest,
+    ModelTargets.source,
+    ModelTargets.bundle,
   ]
 }
