@@ -22,7 +22,9 @@ enum GovernanceTargets {
       try log.vote(.approve, waiting, "ana")
       let running = try log.open("note.write", ["amount": 1])
       try log.start(running)
-      let locked = try log.open("model.install", [:])
+      let model = ModelRecord(
+        manifest: paid.digest, name: "tiny", version: "1", bytes: 3, files: 1, licence: "MIT", runner: paid.digest)
+      let locked = try log.open("model.install", model.params)
       try log.vote(.approve, locked, "ben")
       try log.vote(.object, locked, "cleo")
       let gone = try log.open("note.write", ["amount": 2])
