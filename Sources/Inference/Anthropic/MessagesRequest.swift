@@ -16,8 +16,7 @@ enum MessagesRequest {
     let stops = try fields.texts("stop_sequences", maxCount: 16) ?? []
     if !stops.isEmpty { body["stop"] = .array(stops.map(JSON.string)) }
     let isStreamed = try fields.flag("stream")
-    if let metadata = try fields.object("metadata") { _ = metadata }
-    fields.ignore("service_tier", "inference_geo")
+    fields.ignore("metadata", "service_tier", "inference_geo", "diagnostics")
     try fields.refuse("container", "there are no containers for models")
     try fields.refuse("mcp_servers", "a model has no network")
     try fields.finish()
@@ -47,8 +46,26 @@ enum MessagesRequest {
       throw InferenceFault.unsupported(
         member: "thinking", why: "thinking blocks carry a signature that no local model can make")
     }
-    fields.ignore("cache_control", "context_management")
+    try output(&fields, into: &body)
+    try fields.refuse("speed", unless: ["standard"], "a model has one speed")
+    fields.ignore("cache_control", "context_management", "user_profile_id", "workspace_id")
     return (model, body)
+  }
+
+  /// How the answer is to look: a schema, and how much thought it is worth.
+  private static func output(_ fields: inout RequestFields, into body: inout JSONObject) throws {
+    var format = try fields.object("output_format")
+    if let config = fields.take("output_config") {
+      var reader = try RequestFields(config, path: "output_config")
+      body["reasoning_effort"] = try reader.text("effort", maxBytes: 16).map(JSON.string)
+      format = try reader.object("format") ?? format
+      try reader.finish()
+    }
+    guard let format else { return }
+    guard format["type"]?.string == "json_schema", let schema = format["schema"], schema.object != nil else {
+      throw FieldError(field: "output_config.format", expected: "a json_schema", actual: format.summary)
+    }
+    body["response_format"] = ["type": "json_schema", "json_schema": ["name": "answer", "schema": schema]]
   }
 
   /// A text, or blocks of text joined.

@@ -71,7 +71,7 @@ final class InferenceSession: Sendable {
       usage, end, start: start, place: place, estimatedPrompt: estimatedPrompt, status: status)
     if let lease {
       if status == 200, let counts = end.counts {
-        finished.cache = await services.cache.settle(lease, prompt: counts.prompt, cached: counts.cached)
+        finished.cache = await services.cache.settle(lease, counts)
       } else {
         await services.cache.abandon(lease)
       }

@@ -88,7 +88,10 @@ enum ChatCompletionsRequest {
   /// Members of the vendor's service: those without a meaning here are dropped, those whose absence would mislead are
   /// refused by name.
   private static func refuseTheVendors(_ fields: inout RequestFields) throws(InferenceFault) {
-    fields.ignore("user", "safety_identifier", "metadata", "prompt_cache_retention", "verbosity", "service_tier")
+    fields.ignore(
+      "user", "safety_identifier", "metadata", "prompt_cache_retention", "prompt_cache_options", "verbosity",
+      "service_tier")
+    try fields.refuse("moderation", "nothing here moderates")
     try fields.refuse("store", unless: [false], "nothing is stored")
     try fields.refuse("functions", "use tools")
     try fields.refuse("function_call", "use tool_choice")

@@ -10,6 +10,8 @@ enum ResponsesRequest {
     try fields.refuse("conversation", "nothing is stored; send the whole conversation as input")
     try fields.refuse("background", unless: [false], "nothing is stored to be fetched later")
     try fields.refuse("prompt", "there are no stored prompts")
+    try fields.refuse("moderation", "nothing here moderates")
+    try fields.refuse("image", "the answer is text")
     try fields.refuse("max_tool_calls", "tools are called by the client")
     var messages: [JSON] = []
     let instructions = try fields.text("instructions", maxBytes: limits.bodyBytes)
@@ -30,7 +32,8 @@ enum ResponsesRequest {
     // `store` is true by default and its clients cannot know better; the answer says that it is false.
     fields.ignore(
       "store", "metadata", "user", "safety_identifier", "service_tier", "truncation", "prompt_cache_retention",
-      "stream_options", "top_logprobs", "include")
+      "prompt_cache_options", "stream_options", "top_logprobs", "include", "background_options", "context_management",
+      "access_programs")
     try fields.finish()
     return Generation(
       model: model, kind: .chat, path: "/v1/chat/completions", body: body, isStreamed: isStreamed, outputLimit: limit,

@@ -49,9 +49,15 @@ struct Conversation: Sendable, Hashable {
     var digest: SHA256Digest
     /// Tokens of its prompt.
     var promptTokens: Int64
+    /// Tokens of its answer.
+    var answerTokens: Int64
 
-    /// The tokens that a turn which extends this one must find again: all but a tail, which templates render otherwise once
-    /// an answer follows (16 tokens, or an eighth of a long prompt).
-    var expectation: Int64 { max(1, promptTokens - max(16, promptTokens / 8)) }
+    /// The tokens that a turn which extends this one finds again. At least all of the prompt but a tail, which templates
+    /// render otherwise once an answer follows (16 tokens, or an eighth of a long prompt); at most prompt and answer, and
+    /// as many again for what a template closes the answer with.
+    var own: ClosedRange<Int64> {
+      let least = max(1, promptTokens - max(16, promptTokens / 8))
+      return least...(promptTokens + answerTokens + 16)
+    }
   }
 }

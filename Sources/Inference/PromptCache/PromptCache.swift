@@ -21,12 +21,14 @@ actor PromptCache {
   }
 
   fileprivate enum Promise: Sendable {
-    /// Nothing can be expected.
+    /// Nothing can be expected: a first turn, however much of its beginning another conversation of the owner shares.
     case nothing
-    /// The slot still holds at least these tokens.
-    case held(Int64)
-    /// The slot was restored; at least these tokens must be reused.
-    case restored(Int64)
+    /// A known conversation whose history was changed: as much as still agrees.
+    case some
+    /// The slot still holds the conversation: at least and at most these tokens can be its own.
+    case held(ClosedRange<Int64>)
+    /// The slot was restored; likewise.
+    case restored(ClosedRange<Int64>)
     /// What the slot holds is another's; nothing may be reused.
     case foreign
   }
@@ -92,7 +94,7 @@ actor PromptCache {
       let isExtension = kept.map { conversation?.extends($0) ?? false } ?? false
       return Lease(
         slot: nil, mayReuse: true, endpoint: endpoint, instance: "", conversation: conversation,
-        promise: isExtension ? .held(1) : .nothing)
+        promise: isExtension ? .held(1...Int64.max) : .nothing)
     }
     sweep(endpoint)
     let instance = refresh(endpoint)
@@ -113,9 +115,9 @@ actor PromptCache {
     guard let conversation else { return lease(false, .nothing) }
     if let holder = slot.holder, holder.owner == owner, holder.conversation == conversation.key {
       guard let turn = conversations[conversation.key]?.turn, conversation.extends(turn) else {
-        return lease(true, .nothing)
+        return lease(true, .some)
       }
-      return lease(true, .held(turn.expectation))
+      return lease(true, .held(turn.own))
     }
     if let holder = slot.holder { await save(index, of: endpoint, holder) }
     if let promise = await restore(conversation, into: index, of: endpoint, erasing: slot.holder?.owner != owner) {
@@ -127,21 +129,20 @@ actor PromptCache {
   }
 
   /// Ends a lease whose answer came, with the runner's own counts; nil where it did not say.
-  func settle(_ lease: Lease, prompt: Int64?, cached: Int64?) -> CacheOutcome {
+  func settle(_ lease: Lease, _ counts: TokenCounts?) -> CacheOutcome {
     free(lease)
-    guard let prompt else { return lease.conversation == nil ? .unused : .cold }
-    let cached = cached ?? 0
-    if case .foreign = lease.promise, cached > 0, let slot = lease.slot {
-      alarm(.foreignReuse(runner: lease.endpoint.name, slot: slot, observed: cached))
-    }
+    guard let counts else { return lease.conversation == nil ? .unused : .cold }
+    let cached = counts.cached
+    checkOrigin(of: cached, lease)
     guard let conversation = lease.conversation else { return .unused }
-    if let turn = conversation.turn { remember(conversation, turn, prompt: prompt) }
+    if let turn = conversation.turn { remember(conversation, turn, counts) }
     switch lease.promise {
-    case .nothing: return cached > 0 ? .hit(tokens: cached) : .cold
-    case .foreign: return .cold
-    case .held(let expected):
-      return cached >= expected ? .hit(tokens: cached) : .miss(expected: expected, observed: cached)
-    case .restored(let expected):
+    case .nothing, .foreign: return .cold
+    case .some: return cached > 0 ? .hit(tokens: cached) : .cold
+    case .held(let own):
+      return cached >= own.lowerBound ? .hit(tokens: cached) : .miss(expected: own.lowerBound, observed: cached)
+    case .restored(let own):
+      let expected = own.lowerBound
       if cached >= expected { return .restored(tokens: cached) }
       // It said "restored" and computed everything again: the file is worth nothing, whatever it says next time.
       dropFile(of: conversation.key)
@@ -150,6 +151,19 @@ actor PromptCache {
           runner: lease.endpoint.name, slot: lease.slot ?? -1, expected: expected, observed: cached))
       return .miss(expected: expected, observed: cached)
     }
+  }
+
+  /// Tokens that were reused and cannot be the owner's: a runner with a cache that its slots share would tell, by how long
+  /// it takes, what others have said.
+  private func checkOrigin(of cached: Int64, _ lease: Lease) {
+    let most: Int64 =
+      switch lease.promise {
+      case .foreign: 0
+      case .held(let own), .restored(let own): own.upperBound
+      case .nothing, .some: lease.mayReuse ? .max : 0
+      }
+    guard cached > most, let slot = lease.slot else { return }
+    alarm(.foreignReuse(runner: lease.endpoint.name, slot: slot, observed: cached))
   }
 
   /// Ends a lease whose answer did not come.
@@ -285,12 +299,15 @@ actor PromptCache {
       alarm(.restoreFailed(runner: endpoint.name, slot: slot, reason: error.message))
       return nil
     }
-    return .restored(conversation.extends(file.turn) ? file.turn.expectation : 1)
+    return .restored(conversation.extends(file.turn) ? file.turn.own : 1...Int64.max)
   }
 
-  private func remember(_ conversation: Conversation, _ turn: (count: Int, digest: SHA256Digest), prompt: Int64) {
+  private func remember(
+    _ conversation: Conversation, _ turn: (count: Int, digest: SHA256Digest), _ counts: TokenCounts
+  ) {
     uses += 1
-    let latest = Conversation.Turn(count: turn.count, digest: turn.digest, promptTokens: prompt)
+    let latest = Conversation.Turn(
+      count: turn.count, digest: turn.digest, promptTokens: counts.prompt, answerTokens: counts.completion)
     if conversations[conversation.key] == nil {
       conversations[conversation.key] = Kept(owner: conversation.owner, turn: latest, file: nil, lastUse: uses)
     } else {
