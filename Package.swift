@@ -221,11 +221,15 @@ let package = Package(
         "SystemOperations", "Governance", "OpenClaims", "TransparencyLog", "HTTPServer", "HTTPClient", "CanonicalJSON",
         "Cryptography", "CLinux",
       ]),
+    // What the crash tests of the exports kill.
+    .executableTarget(
+      name: "AuditExportProbe", dependencies: ["AuditExport", "CanonicalJSON", "Governance", "Storage"],
+      path: "Tests/AuditExportProbe", swiftSettings: strict),
     tests(
       "AuditExportTests",
       [
-        "AuditExport", "ObjectStorage", "Governance", "Storage", "HTTPClient", "CanonicalJSON", "Cryptography",
-        "TransparencyLog",
+        "AuditExport", "AuditExportProbe", "ObjectStorage", "Governance", "Storage", "HTTPClient", "CanonicalJSON",
+        "Cryptography", "TransparencyLog",
       ]),
     tests(
       "ModelContextProtocolTests",
