@@ -1,3 +1,4 @@
+import AuditExport
 import CanonicalJSON
 import Cryptography
 import Governance
@@ -68,6 +69,8 @@ public final class Box: Sendable {
   let events: EventHub
   let metrics: Metrics
   let witnesses: WitnessKeeper?
+  /// Carries the log to its exports; nil where none are configured.
+  let exports: ExportPump?
   private let startMode: Mode
   private let report: @Sendable (String) -> Void
   private let alarm: AlarmBox
@@ -94,6 +97,8 @@ public final class Box: Sendable {
     let store = try LogStore(path: directory.logPath, origin: origin)
     self.store = StoreHolder(store)
     reader = store.reader
+    exports = try Self.exportPump(
+      configuration.exports, origin: origin, reader: store.reader, directory: directory, environment: environment)
     let metrics = Metrics()
     self.metrics = metrics
     let blocking = BlockingWork()
@@ -263,6 +268,8 @@ public final class Box: Sendable {
       await core?.scheduler.resume()
       try await runs?.resume()
       await witnesses?.start()
+      // A log that is not trusted here is not handed on as if it were.
+      if core != nil { try await exports?.start() }
       let addresses = (api: try apiServer.start(), admin: try adminServer.start())
       bound.withLock { $0 = addresses }
       return addresses
@@ -315,6 +322,7 @@ public final class Box: Sendable {
     await core?.sequencer.close()
     // The log is closed: what is cut off now has no end in it, and the next start reconciles it.
     await core?.scheduler.cut()
+    await exports?.stop()
     inference?.stop()
     blobs?.close()
     core?.keychain.close()
@@ -348,7 +356,7 @@ public final class Box: Sendable {
   /// Every operation of the API in this mode.
   var endpoints: [Endpoint] {
     var endpoints = LogRoutes(reader: reader, blocking: blocking, events: events).endpoints
-    endpoints += StatusRoutes(box: self).endpoints
+    endpoints += StatusRoutes(box: self).endpoints + ExportRoutes(box: self).endpoints
     let core: @Sendable () throws -> BoxCore = { [self] in
       if case .readOnly(let reason) = mode { throw Self.readOnly(reason) }
       guard let core = self.core else { throw Self.readOnly("the log is not open for writing") }

@@ -28,7 +28,7 @@ enum AuditExportProbe {
       print("done")
       end(0)
     } catch {
-      fputs("\(error)\n", stderr)
+      print("\(error)")
       end(70)
     }
   }

@@ -1,7 +1,7 @@
 """An HTTP server that says what it was asked and answers from a script.
 
 Configuration: answers, a list of {"status", "headers", "body" (text), "cut" (bytes of the body that are sent)}; the last
-one stays. "{path}" and "{authorization}" in a body become what the request said: a server that repeats what it was told.
+one stays; one with "hang" never comes. "{path}" and "{authorization}" in a body become what the request said: a server that repeats what it was told.
 """
 
 import base64
@@ -30,6 +30,8 @@ class Handler(BaseHTTPRequestHandler):
                 "body": base64.b64encode(body).decode(),
             }
         )
+        if answer.get("hang"):
+            threading.Event().wait()
         text = answer.get("body", "").replace("{path}", self.path).replace(
             "{authorization}", self.headers.get("Authorization", "")
         )

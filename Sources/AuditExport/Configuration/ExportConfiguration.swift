@@ -44,10 +44,12 @@ public struct ExportConfiguration: Sendable, Hashable {
     public var authorities: String?
   }
 
-  public var exports: [Export]
+  public let exports: [Export]
+  /// The array that was read.
+  public let json: JSON
 
   /// Without exports.
-  public init() { exports = [] }
+  public init() { (exports, json) = ([], []) }
 
   /// Reads the array; names of fields in errors begin with `path`.
   public init(json: JSON, path: String = "exports") throws(FieldError) {
@@ -55,7 +57,7 @@ public struct ExportConfiguration: Sendable, Hashable {
       throw FieldError(
         field: path, expected: "an array of at most \(ExportPump.maxExports) exports", actual: json.summary)
     }
-    exports = []
+    var exports: [Export] = []
     for (index, element) in elements.enumerated() {
       let export = try Export(json: element, path: "\(path)[\(index)]")
       guard !exports.contains(where: { $0.name == export.name }) else {
@@ -64,6 +66,7 @@ public struct ExportConfiguration: Sendable, Hashable {
       }
       exports.append(export)
     }
+    (self.exports, self.json) = (exports, json)
   }
 }
 

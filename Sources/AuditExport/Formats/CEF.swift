@@ -10,23 +10,23 @@ public enum CEF {
   public static func text(_ event: AuditEvent) -> String {
     let meaning = event.meaning
     let header = ["Safebox", "Safebox", "1", event.kind.rawValue, meaning.title, String(severity(meaning.severity))]
-    var extension_: [(String, String)] = [
+    var fields: [(String, String)] = [
       ("rt", String(event.at)), ("externalId", String(event.index)), ("deviceExternalId", event.box),
       ("suser", meaning.actor.text), ("outcome", meaning.result.rawValue), ("cs1Label", "leafHash"),
       ("cs1", event.leafHash.hex),
     ]
     func add(_ key: String, _ label: String, _ value: String?) {
       guard let value else { return }
-      extension_ += [("\(key)Label", label), (key, value)]
+      fields += [("\(key)Label", label), (key, value)]
     }
-    if let operation = meaning.operation { extension_.append(("act", operation)) }
+    if let operation = meaning.operation { fields.append(("act", operation)) }
     add("cs2", "proposal", meaning.proposal)
     add("cs3", "run", meaning.run)
     add("cs4", "community", meaning.community)
     add("cs5", "detail", meaning.detail)
     add("cn1", "epoch", meaning.epoch.map(String.init))
-    let fields = extension_.map { "\($0.0)=\(value($0.1))" }.joined(separator: " ")
-    return "CEF:0|\(header.map(headerField).joined(separator: "|"))|\(fields)"
+    let text = fields.map { "\($0.0)=\(value($0.1))" }.joined(separator: " ")
+    return "CEF:0|\(header.map(headerField).joined(separator: "|"))|\(text)"
   }
 
   /// A field of the header: backslash and pipe escaped; no line end can be written there, so it becomes a blank.

@@ -1,3 +1,4 @@
+import AuditExport
 import CanonicalJSON
 import Cryptography
 import Governance
@@ -35,6 +36,7 @@ struct StatusRoutes: Sendable {
               optional: [
                 "backends": APISchemas.list(of: backend), "epoch": APISchemas.integer,
                 "constitution": APISchemas.digest, "restraints": APISchemas.list(of: restraint),
+                "exports": APISchemas.object(["total": APISchemas.integer, "alarmed": APISchemas.integer]),
               ]))
         ],
         handler: { _ in HTTPResponse.json(try await status()) }),
@@ -64,6 +66,12 @@ struct StatusRoutes: Sendable {
       "types": .array(((box.core?.executors.types ?? []) + ActionType.folded.sorted()).map { .string($0) }),
       "claims": .array(try await claims()), "backends": .array(await box.sandbox.status().map(Self.view)),
     ]
+    let exports = await box.exportStatus()
+    if !exports.isEmpty {
+      object["exports"] = [
+        "total": .integer(Int64(exports.count)), "alarmed": .integer(Int64(exports.filter(\.isAlarmed).count)),
+      ]
+    }
     if let core = box.core {
       let (epoch, digest, restraints) = try await core.sequencer.inspect { state, now in
         (state.epoch, state.constitutionDigest, state.restraints.filter { $0.holds(at: now) })

@@ -1,3 +1,4 @@
+import AuditExport
 import CanonicalJSON
 import HTTPClient
 
@@ -87,17 +88,21 @@ public struct BoxConfiguration: Sendable, Hashable {
   public var witnessPolicy: String?
   /// The privileged process, or `nil` for none: then nobody installs models or starts runners here.
   public var system: System?
+  /// Where the log goes beside; none by default.
+  public var exports: ExportConfiguration
 
   public init(
     listen: Listener = .tcp(address: "127.0.0.1", port: 8470),
     admin: Listener = .tcp(address: "127.0.0.1", port: 8471),
-    tls: TLSFiles? = nil, witnessPolicy: String? = nil, system: System? = nil
+    tls: TLSFiles? = nil, witnessPolicy: String? = nil, system: System? = nil,
+    exports: ExportConfiguration = ExportConfiguration()
   ) {
     self.listen = listen
     self.admin = admin
     self.tls = tls
     self.witnessPolicy = witnessPolicy
     self.system = system
+    self.exports = exports
   }
 
   /// Reads `box.json`; at most 64 KiB.
@@ -123,6 +128,9 @@ public struct BoxConfiguration: Sendable, Hashable {
     } else {
       system = nil
     }
+    exports =
+      try reader.optionalJSON("exports").map { json throws(FieldError) in try ExportConfiguration(json: json) }
+      ?? .init()
     try reader.finish()
     if !listen.isLoopback && tls == nil {
       throw FieldError(
@@ -150,6 +158,7 @@ public struct BoxConfiguration: Sendable, Hashable {
       object["tls"] = ["certificate": .string(tls.certificate), "privateKey": .string(tls.privateKey)]
     }
     if let system { object["system"] = ["socket": .string(system.socket), "root": .string(system.root)] }
+    if !exports.exports.isEmpty { object["exports"] = exports.json }
     if let witnessPolicy { object["witnessPolicy"] = .string(witnessPolicy) }
     return JSON.object(object).canonicalBytes() + [10]
   }

@@ -52,6 +52,8 @@ public struct DataDirectory: Sendable {
   public var logPath: String { "\(path)/log" }
   public var blobsPath: String { "\(path)/blobs" }
   public var streamsPath: String { "\(path)/streams" }
+  /// Where each export has come to.
+  public var exportsPath: String { "\(path)/exports" }
   public var keychainPath: String { "\(path)/keychain" }
   public var inferenceSocketPath: String { "\(path)/inference.sock" }
   public var inferenceUsagePath: String { "\(path)/inference-usage.json" }

@@ -1,3 +1,4 @@
+import AuditExport
 import CanonicalJSON
 import HTTPServer
 
@@ -17,12 +18,25 @@ struct AdminHandler: Sendable {
     }
     router.on("GET", "/metrics") { _ in
       let reader = box.reader
+      let exports = await box.exportStatus()
       let size = (try? await box.blocking.run { try reader.size() }) ?? 0
       return .bytes(
         Array(
           box.metrics.page(gauges: [
             ("safebox_log_entries", "Entries in the log.", Double(size)),
             ("safebox_ready", "1 while proposals are taken.", { if case .ready = box.mode { 1 } else { 0 } }()),
+            (
+              "safebox_exports_alarmed", "Exports of the log behind their limits.",
+              Double(exports.filter(\.isAlarmed).count)
+            ),
+            (
+              "safebox_export_entries_behind", "Entries that the slowest export has not acknowledged.",
+              Double(exports.map(\.entriesBehind).max() ?? 0)
+            ),
+            (
+              "safebox_export_milliseconds_behind", "Age of the oldest entry not acknowledged by an export.",
+              Double(exports.map(\.millisecondsBehind).max() ?? 0)
+            ),
             ("safebox_resident_bytes", "Resident memory.", Double(CurrentProcess.residentBytes)),
           ]).utf8), contentType: "text/plain; version=0.0.4; charset=utf-8")
     }

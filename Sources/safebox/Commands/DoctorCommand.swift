@@ -59,6 +59,9 @@ enum DoctorCommand {
     check("log folds and its root is the signed one", otherwise: logRemedy) {
       try DoctorInspection.run(directory)
     }
+    check("exports", otherwise: "read `safebox exports` of the running box and docs/audit-export.md") {
+      try DoctorInspection.exports(directory)
+    }
     let faults = findings.filter { $0.fault != nil }
     if arguments.wantsJSON {
       let list: [JSON] = findings.map { finding in

@@ -40,6 +40,9 @@ enum StatusCommand {
       if !missing.isEmpty { text += "; without \(missing.joined(separator: ", "))" }
       line("backend  ", text)
     }
+    if let exports = status["exports"] {
+      line("exports  ", "\(exports["total"]?.integer ?? 0), \(exports["alarmed"]?.integer ?? 0) behind")
+    }
     terminal.write("\nwhat this box proves here and now:\n")
     for claim in status["claims"]?.array ?? [] {
       let isProved = claim["state"]?.string == "proved"
