@@ -77,6 +77,36 @@ struct FileSinkTests {
     #expect(try directory.read("victim").isEmpty)
   }
 
+  /// On a file system of 256 KiB: what did not fit leaves nothing behind, and goes when there is room.
+  @Test(.enabled(if: SmallDisk.canMount, SmallDisk.absence)) func aFullDiskLosesNothing() async throws {
+    let disk = try SmallDisk()
+    let path = disk.path + "/audit"
+    try await FileSink(.init(path: path)).deliver(TestEntries.batch(0..<2))
+    try Data(count: 200_000).write(to: URL(fileURLWithPath: disk.path + "/filler"))
+    let log = try MemoryLog(300)
+    let directory = try TemporaryDirectory()
+    let alarms = AlarmList()
+    let pump = PumpTests.pump(
+      log,
+      [
+        .init(
+          name: "a", sink: FileSink(.init(path: path)), batch: .init(entries: 100),
+          alarm: .init(entries: 10, milliseconds: .max))
+      ], directory, alarms: alarms)
+    try await pump.start()
+    await PumpTests.wait { await pump.status()[0].faults > 2 && alarms.all.count == 1 }
+    let status = await pump.status()[0]
+    #expect(status.fault.map { "\($0)".hasSuffix("No space left on device") } == true, "\(status)")
+    // Whole batches, up to the one that the receiver has.
+    let written = try Self.indexes([UInt8](Data(contentsOf: URL(fileURLWithPath: path))))
+    #expect(written == [0, 1] + Array(0..<Int64(status.acknowledged)))
+    // Room again, for all of it.
+    try FileManager.default.removeItem(atPath: disk.path + "/filler")
+    await PumpTests.wait { await pump.status()[0].acknowledged == 300 }
+    await pump.stop()
+    #expect(try Self.indexes([UInt8](Data(contentsOf: URL(fileURLWithPath: path)))) == [0, 1] + Array(0..<300))
+  }
+
   static func indexes(_ bytes: [UInt8]) throws -> [Int64] {
     try bytes.split(separator: 0x0A).map { line in
       let json = try JSON(parsing: Array(line), limits: .document(maxBytes: 1 << 20))
@@ -186,4 +216,22 @@ struct ObjectStoreSinkTests {
         accessKey: peer.ready["accessKey"]?.string ?? "", secretKey: SecretBytes(copying: Array(secret.utf8))),
       client: HTTPClient(), policy: .only([("127.0.0.1", port)]), clock: TestEntries.now)
   }
+}
+
+/// A file system of 256 KiB in memory, taken down with the last reference.
+final class SmallDisk: Sendable {
+  static let canMount = geteuid() == 0 && (try? SmallDisk()) != nil
+  static let absence: Comment = "needs the right to mount a tmpfs"
+
+  private let directory: TemporaryDirectory
+  var path: String { directory.path }
+
+  init() throws {
+    directory = try TemporaryDirectory()
+    let run = try Subprocess.run(
+      "/bin/mount", ["-t", "tmpfs", "-o", "size=256k,mode=700", "safebox-test", directory.path])
+    try #require(run.status == 0, "\(run.errors)")
+  }
+
+  deinit { _ = try? Subprocess.run("/bin/umount", [path]) }
 }
