@@ -24,6 +24,12 @@ struct AnswerHead {
     }
   }
 
+  /// Throws unless the body that follows is a whole file, of whatever size.
+  func checkWhole() throws(SourceFault) {
+    if let encoding = value("Content-Encoding"), encoding.lowercased() != "identity" { throw .encoded(encoding) }
+    guard status == 200 else { throw .status(status) }
+  }
+
   private func checkLength(_ expected: Int) throws(SourceFault) {
     // Absent is allowed: then the end of the body decides, and the sink stops after the last byte that is wanted.
     guard let text = value("Content-Length") else { return }

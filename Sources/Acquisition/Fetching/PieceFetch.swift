@@ -1,3 +1,4 @@
+import Cryptography
 import Dispatch
 import HTTPClient
 import Models
@@ -32,10 +33,7 @@ struct PieceFetch: Sendable {
     case .http(let url, let bearer):
       var request = request(url, piece)
       request.followRedirects = configuration.limits.redirects
-      if let bearer {
-        let token = bearer.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
-        request.headers.append(HTTPClientHeader("Authorization", "Bearer \(token)"))
-      }
+      request.authorize(bearer)
       return await transfer(request, piece, file, opened)
     case .signed(let url, let signer):
       // A signature is for one host: a redirect is an answer like any other that is not the file.
@@ -68,50 +66,23 @@ struct PieceFetch: Sendable {
     var request = request
     request.maxResponseBytes = file.size + Self.slackBytes
     let sink = PieceSink(piece, of: file, opened: opened, reached: reached)
-    let limits = configuration.limits
-    enum Outcome {
-      case answered, tooSlow, watchEnded
-      case failed(HTTPClientError)
-    }
-    let outcome = await withTaskGroup(of: Outcome.self) { [request] group in
-      group.addTask {
-        do throws(HTTPClientError) {
-          _ = try await client.stream(request, policy: configuration.policy, into: sink.sink)
-          return .answered
-        } catch {
-          return .failed(error)
-        }
-      }
-      group.addTask {
-        var (time, bytes) = (clock.now(), 0)
-        while (try? await clock.sleep(limits.slowPeriod)) != nil {
-          let (now, received) = (clock.now(), sink.received)
-          if limits.isTooSlow(bytes: received - bytes, over: now - time) { return .tooSlow }
-          (time, bytes) = (now, received)
-        }
-        return .watchEnded
-      }
-      var first = await group.next() ?? .watchEnded
-      // Cancelled: the transfer says so itself.
-      if case .watchEnded = first { first = await group.next() ?? .watchEnded }
-      group.cancelAll()
-      return first
-    }
-    // The transfer has ended: the group waits for it.
+    let outcome = await SpeedWatch(limits: configuration.limits, clock: clock).run(
+      received: { sink.received },
+      transfer: { [request] () async throws(HTTPClientError) in
+        _ = try await client.stream(request, policy: configuration.policy, into: sink.sink)
+      })
+    // The transfer has ended.
     let stop = sink.close()
     let received = sink.received
     if case .storage(let fault) = stop { return .storage(fault) }
     if case .source(let fault) = stop { return .failed(fault, received: received) }
     switch outcome {
-    case .answered:
+    case .done:
       guard let fault = sink.shortfall() else { return .complete }
       return .failed(fault, received: received)
-    case .tooSlow:
-      let fault = SourceFault.tooSlow(leastBytesPerSecond: limits.leastBytesPerSecond, over: limits.slowPeriod)
-      return .failed(fault, received: received)
-    case .failed(let error) where error.kind != .cancelled || !Task.isCancelled:
-      return .failed(SourceFault(error, expected: piece.range.count), received: received)
-    case .failed, .watchEnded: return .cancelled(received: received)
+    case .tooSlow(let fault): return .failed(fault, received: received)
+    case .failed(let error) where error.kind == .cancelled && Task.isCancelled: return .cancelled(received: received)
+    case .failed(let error): return .failed(SourceFault(error, expected: piece.range.count), received: received)
     }
   }
 
@@ -164,4 +135,13 @@ final class CancellationFlag: Sendable {
   private let value = Atomic(false)
   var isRaised: Bool { value.load(ordering: .relaxed) }
   func raise() { value.store(true, ordering: .relaxed) }
+}
+
+extension HTTPClientRequest {
+  /// Adds `Authorization: Bearer` (RFC 6750 section 2.1). The client takes it off where a redirect leads to another origin.
+  mutating func authorize(_ bearer: SecretBytes?) {
+    guard let bearer else { return }
+    headers.append(
+      HTTPClientHeader("Authorization", "Bearer " + bearer.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }))
+  }
 }

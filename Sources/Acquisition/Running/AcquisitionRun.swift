@@ -107,17 +107,17 @@ struct AcquisitionRun: Sendable {
   private func transfer(
     _ files: [PartialFile], _ journal: JournalFile, _ reporter: ProgressReporter
   ) async -> Result<[AcquisitionReport.File], AcquisitionFault> {
-    var reports: [Int: AcquisitionReport.File] = [:]
+    var reports: [String: AcquisitionReport.File] = [:]
     // The largest first: what is left at the end is then small.
     var waiting = zip(wanted, files).sorted { $0.0.size > $1.0.size }[...]
-    let failure: AcquisitionFault? = await withTaskGroup(of: (Int, Outcome).self) { group in
+    let failure: AcquisitionFault? = await withTaskGroup(of: Outcome.self) { group in
       group.addTask {
         await reporter.run(every: limits.progressPeriod)
-        return (-1, .success(nil))
+        return .success(nil)
       }
       group.addTask {
-        guard (try? await fetch.clock.sleep(limits.total)) != nil else { return (-1, .success(nil)) }
-        return (-1, .failure(.tookTooLong(limit: limits.total)))
+        guard (try? await fetch.clock.sleep(limits.total)) != nil else { return .success(nil) }
+        return .failure(.tookTooLong(limit: limits.total))
       }
       func beginNext() {
         guard let (wanted, file) = waiting.popFirst() else { return }
@@ -125,18 +125,19 @@ struct AcquisitionRun: Sendable {
           wanted: wanted, file: file, fetch: fetch, journal: journal, alert: alert, reached: reached)
         group.addTask {
           do throws(AcquisitionFault) {
-            return (wanted.index, .success(try await transfer.run()))
+            let report = try await transfer.run()
+            return .success(report)
           } catch {
-            return (wanted.index, .failure(error))
+            return .failure(error)
           }
         }
       }
       for _ in 0..<max(1, limits.files) { beginNext() }
       var failure: AcquisitionFault?
-      while reports.count < wanted.count, failure == nil, let (index, outcome) = await group.next() {
+      while reports.count < wanted.count, failure == nil, let outcome = await group.next() {
         switch outcome {
         case .success(let report?):
-          reports[index] = report
+          reports[report.path] = report
           reporter.tell()
           beginNext()
         case .success(nil): if Task.isCancelled { failure = .cancelled }
@@ -147,7 +148,7 @@ struct AcquisitionRun: Sendable {
       return failure
     }
     if let failure { return .failure(failure) }
-    return .success(wanted.compactMap { reports[$0.index] })
+    return .success(wanted.compactMap { reports[$0.path] })
   }
 
   // MARK: Disk
