@@ -5,7 +5,7 @@ import Glibc
 /// burdens another.
 ///
 ///     Benchmarks run <benchmark> --directory <empty directory> [--seconds <s>] [--writers <n>] [--count <n>]
-///         [--box <address> --token <token> --process <id>] [--model <address>] [--gateway <address>]
+///         [--box <address> --token <token> --process <id>] [--model <address>] [--gateway <address>] [--manifest <path>]
 ///     Benchmarks serve
 ///     Benchmarks serve-model
 ///     Benchmarks serve-box --directory <empty directory>
@@ -30,6 +30,8 @@ enum BenchmarkCommand {
     var model = ""
     /// Address of another gateway to that server; empty for none.
     var gateway = ""
+    /// Path of a model's manifest.
+    var manifest = ""
   }
 
   static func main() async {
@@ -75,6 +77,7 @@ enum BenchmarkCommand {
     case "box-run": try await BoxRunBenchmark.run(options)
     case "parked": try await ParkedMemoryBenchmark.run(options)
     case "gateway": try await GatewayBenchmark.run(options)
+    case "acquire": [try await AcquisitionBenchmark.run(options)]
     default: throw BenchmarkFailure.usage("there is no benchmark \(name)")
     }
   }
@@ -94,6 +97,7 @@ enum BenchmarkCommand {
       case "--process": options.process = value
       case "--model": options.model = value
       case "--gateway": options.gateway = value
+      case "--manifest": options.manifest = value
       default: throw BenchmarkFailure.usage("there is no option \(name)")
       }
     }
