@@ -112,6 +112,8 @@ static int enter(const struct linux_room *room) {
   if (bind(path, "target", MS_NODEV | (room->target_is_read_only ? MS_RDONLY : 0)) != 0) return CALL_TARGET;
   snprintf(path, sizeof path, "/proc/self/fd/%d", files);
   if (bind(path, "files", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC) != 0) return CALL_FILES;
+  // dpkg-deb unpacks what a package says of itself before it shows it.
+  if (mount("tmpfs", "tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=1777,size=64m") != 0) return CALL_TMPFS;
   if (show_devices("dev") != 0) return CALL_DEVICES;
   if (has_directory("target/dev") && show_devices("target/dev") != 0) return CALL_DEVICES;
   // Read-only: what is written to /proc/sys would be the machine's.

@@ -56,6 +56,6 @@ extension Substring {
   var trimmed: String {
     var text = self
     while let last = text.last, " \t\n\r".contains(last) { text.removeLast() }
-    return String(text.drop { " \t".contains($0) })
+    return String(text.drop { " \t\n\r".contains($0) })
   }
 }

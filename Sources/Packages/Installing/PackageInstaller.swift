@@ -166,7 +166,7 @@ public struct PackageInstaller: Sendable {
   }
 
   /// Exactly what the manifest says has changed, and all of it is whole.
-  private func hold(_ manifest: PackageManifest, against before: InstalledPackages) throws(InstallFailure) {
+  func hold(_ manifest: PackageManifest, against before: InstalledPackages) throws(InstallFailure) {
     let after: InstalledPackages
     do throws(PackageFault) { after = try root.installed() } catch { throw .wrongResult(["\(error)"]) }
     var problems = after.unclean

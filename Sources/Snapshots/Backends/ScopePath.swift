@@ -24,13 +24,18 @@ struct ScopePath: Sendable {
 
 /// Paths that mean one thing only.
 enum AbsolutePath {
-  /// The path, if it begins with a slash, has no empty, `.` or `..` part, no zero byte, at most 4000 bytes, and what there
-  /// is of it is reached without a link.
-  static func checked(_ path: String) throws(SnapshotFault) -> String {
+  /// The path, if it begins with a slash, has no empty, `.` or `..` part, no zero byte and at most 4000 bytes.
+  static func plain(_ path: String) throws(SnapshotFault) -> String {
     let parts = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
     guard path.utf8.first == UInt8(ascii: "/"), path.utf8.count <= 4000, !path.utf8.contains(0),
       parts.dropFirst().allSatisfy({ !$0.isEmpty && !$0.elementsEqual(".".utf8) && !$0.elementsEqual("..".utf8) })
     else { throw .badPath(path, reason: "not an absolute path in its plain form") }
+    return path
+  }
+
+  /// A plain path whose directory is reached without a link.
+  static func checked(_ text: String) throws(SnapshotFault) -> String {
+    let path = try plain(text)
     // The directory that holds it must be what its path says; the last part may be absent, and is looked at by the
     // caller.
     let parent = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])

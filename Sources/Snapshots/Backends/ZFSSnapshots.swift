@@ -26,7 +26,7 @@ public struct ZFSSnapshots: SnapshotBackend {
     let parts = dataset.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
     guard dataset.utf8.count <= 180, parts.allSatisfy({ SnapshotLabel(valid: String($0)?.lowercased() ?? "") != nil })
     else { throw .badPath(dataset, reason: "no name of a dataset") }
-    self.scope = try AbsolutePath.checked(scope)
+    self.scope = try AbsolutePath.plain(scope)
     self.dataset = dataset
     self.runner = runner
     self.hook = hook

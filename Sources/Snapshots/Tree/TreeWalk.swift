@@ -62,6 +62,7 @@ struct TreeWalk {
     for name in try directory.names(limit: limits.entries - entries.count) {
       let below = path.isEmpty ? name : path + [0x2F] + name
       guard below.count <= limits.pathBytes else { throw .tooLarge(what: "bytes in a path", limit: limits.pathBytes) }
+      guard entries.count < limits.entries else { throw .tooLarge(what: "entries", limit: limits.entries) }
       var node = linux_node()
       let result = name.withCString { linux_look(directory.descriptor, $0, &node) }
       if result == -ENOENT { throw .changed(path: below.text) }
