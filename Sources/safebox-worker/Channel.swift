@@ -12,6 +12,15 @@ struct Channel {
     self.output = output
   }
 
+  /// Has reads and writes wait. Where input and output are one socket, gVisor makes the one that it takes over second
+  /// non-blocking, and which that is changes: a worker that waited for its program found nothing there and ended.
+  func block() {
+    for descriptor in [input, output] {
+      let flags = fcntl(descriptor, F_GETFL)
+      if flags >= 0, flags & O_NONBLOCK != 0 { _ = fcntl(descriptor, F_SETFL, flags & ~O_NONBLOCK) }
+    }
+  }
+
   /// The next message; nil at the end of the stream.
   mutating func receive() throws(FrameFault) -> HostMessage? {
     while true {
@@ -19,7 +28,9 @@ struct Channel {
       let chunk = [UInt8](unsafeUninitializedCapacity: 1 << 16) { buffer, count in
         var result = read(input, buffer.baseAddress, buffer.count)
         while result < 0, errno == EINTR { result = read(input, buffer.baseAddress, buffer.count) }
-        count = max(result, 0)
+        // Nothing that could not be read is the end of the stream.
+        if result < 0 { exit(1) }
+        count = result
       }
       guard !chunk.isEmpty else {
         if reader.isEmpty { return nil }

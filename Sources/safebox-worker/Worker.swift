@@ -6,13 +6,14 @@ import JavaScript
 ///
 ///     safebox-worker [--stdio]
 ///
-/// The stream is descriptor 3; with `--stdio`, or where there is no descriptor 3, it is descriptors 0 and 1. Exit code 0 at the end of the program or of the
-/// stream, 2 when the host sends what no host of ours sends.
+/// The stream is descriptor 3; with `--stdio`, or where there is no descriptor 3, it is descriptors 0 and 1. Exit code 0
+/// at the end of the program or of the stream, 1 when the stream breaks, 2 when the host sends what no host of ours sends.
 enum Worker {
   static func main() {
     // Without /proc the Swift runtime knows of no arguments.
     let usesStandardStreams = CommandLine.arguments.contains("--stdio") || fcntl(3, F_GETFD) < 0
     var channel = Channel(input: usesStandardStreams ? 0 : 3, output: usesStandardStreams ? 1 : 3)
+    channel.block()
     // Before anything is read: whatever comes in then finds nothing but this engine.
     let layers = lockdown()
     let prepared = Prepared()
