@@ -26,16 +26,16 @@ enum SystemCommands {
       return .ok
     }
     var table = Table([
-      .init("operation", mayBeCut: false), .init("decided by"), .init("parameters"), .init("touches"),
-      .init("network"), .init("snapshot"),
+      .init("operation", mayBeCut: false), .init("rests on"), .init("parameters"), .init("writes"), .init("network"),
+      .init("snapshot"),
     ])
     for operation in answer["operations"]?.array ?? [] {
       func words(_ name: String) -> String {
         operation[name]?.string ?? (operation[name]?.array ?? []).compactMap(\.string).joined(separator: ", ")
       }
-      func mark(_ name: String) -> String { operation[name] == true ? "yes" : "no" }
       table.add([
-        words("operation"), words("action"), words("parameters"), words("touches"), mark("network"), mark("snapshot"),
+        words("name"), words("authority"), words("parameters"), words("writes"),
+        operation["network"] == true ? "yes" : "no", words("snapshot"),
       ])
     }
     Terminal.standard.write(table.text(width: Terminal.standard.outputIsTTY ? Terminal.standard.width : nil))
