@@ -17,6 +17,7 @@ import Testing
           let path =
             template.replacingOccurrences(of: "{id}", with: id).replacingOccurrences(of: "{index}", with: "0")
             .replacingOccurrences(of: "{name}", with: "payments").replacingOccurrences(of: "{digest}", with: id)
+            .replacingOccurrences(of: "{proposal}", with: id)
             .replacingOccurrences(of: "{path...}", with: "entries/000")
           let verb = method.uppercased()
           let body: JSON? = verb == "POST" ? [:] : nil
