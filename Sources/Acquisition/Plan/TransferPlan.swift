@@ -201,9 +201,6 @@ public struct TransferPlan: Sendable {
   /// Requests that are to be given up: their source has been left, or everything will be dropped.
   public var superfluous: [Piece] { running.values.filter { mustStartOver || sources[$0.source].isLeft } }
 
-  /// The one source of all bytes, nil when several or an earlier run gave parts.
-  public var soleSource: Int? { authors.count == 1 ? authors.first.flatMap { $0 >= 0 ? $0 : nil } : nil }
-
   private mutating func keep(_ piece: Piece, count: Int) {
     guard count > 0 else { return }
     held.insert(piece.range.lowerBound..<min(piece.range.upperBound, piece.range.lowerBound + count))
