@@ -101,9 +101,7 @@ struct ConfigurationTests {
         return error
       }
     }
-    // Others may read it; then a blank, which could begin another header; then nothing in it; then no file.
-    #expect(chmod(path, 0o644) == 0)
-    #expect(fault()?.field == "exports.a.tokenFile")
+    // A blank, which could begin another header; then nothing in it; then others may read it; then no file.
     #expect(chmod(path, 0o600) == 0)
     let other = try #require(fault())
     #expect(other.field == "exports.a.tokenFile" && !"\(other)".contains("canary"))
@@ -113,6 +111,8 @@ struct ConfigurationTests {
     try directory.write(Array("canary-token\n".utf8), to: "token")
     #expect(chmod(path, 0o600) == 0)
     #expect(try configuration.makeExports { 0 }.map(\.name) == ["a"])
+    #expect(chmod(path, 0o640) == 0)
+    #expect(fault()?.field == "exports.a.tokenFile")
     #expect(remove(path) == 0 && fault()?.field == "exports.a.tokenFile")
   }
 
