@@ -2,28 +2,33 @@ import CanonicalJSON
 
 /// The whole privileged surface on one page.
 public enum OperationsPage {
-  /// For people, at most 100 columns wide.
+  /// For people: at most 60 lines of 120 columns. Places are below the root directory.
   public static func text(root: String) -> String {
-    var text =
-      "safebox-system does these things and no others. Each but runner.restart needs a decision of its own in the\n"
-    text += "log, which it verifies itself. Root directory: \(root)\n"
+    var text = """
+      safebox-system does these things as root, and no others. Each needs a decision of its own that it
+      finds in the log and verifies itself, unless it says what else it rests on.
+      Relative paths lie below \(root).
+
+      """
     for operation in Operation.allCases {
       let surface = operation.surface
-      text += "\n\(operation.rawValue)(\(surface.parameters.joined(separator: ", ")))\n"
-      text += "    \(surface.summary)\n"
-      func line(_ name: String, _ values: [String]) {
-        guard !values.isEmpty else { return }
-        let label = name + String(repeating: " ", count: 10 - name.utf8.count)
-        text += "    \(label)\(values.joined(separator: " "))\n"
-      }
-      if surface.authority == .standing { line("rests on", ["the decision that started the runner"]) }
-      if let attachment = surface.attachment { line("document", [attachment]) }
-      line("reads", surface.reads.map { $0.path(below: root) })
-      line("writes", surface.writes.map { $0.path(below: root) })
-      line("programs", surface.programs.map(\.rawValue))
-      line("network", [surface.network ? "yes" : "no"])
-      line("snapshot", [surface.snapshot == .none ? "no" : "\(surface.snapshot.rawValue), before"])
-      line("time", ["\(surface.seconds) s"])
+      var touches = ["writes \(surface.writes.map(\.rawValue).joined(separator: " "))"]
+      if !surface.reads.isEmpty { touches.append("reads \(surface.reads.map(\.rawValue).joined(separator: " "))") }
+      var facts: [String] = []
+      if surface.authority == .standing { facts.append("rests on the decision that started it") }
+      if let attachment = surface.attachment { facts.append("document: \(attachment)") }
+      if !surface.programs.isEmpty { facts.append("runs \(surface.programs.map(\.rawValue).joined(separator: " "))") }
+      facts.append(surface.network ? "network" : "no network")
+      facts.append(surface.snapshot == .none ? "no snapshot" : "snapshot of \(surface.snapshot.rawValue) before")
+      facts.append("\(surface.seconds) s")
+      text += """
+
+        \(operation.rawValue)(\(surface.parameters.joined(separator: ", ")))
+            \(surface.summary)
+            \(touches.joined(separator: "; "))
+            \(facts.joined(separator: "; "))
+
+        """
     }
     return text
   }

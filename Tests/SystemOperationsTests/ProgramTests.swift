@@ -1,0 +1,139 @@
+import CanonicalJSON
+import Cryptography
+import Foundation
+import Governance
+import OpenClaims
+import SystemOperations
+import TestSupport
+import Testing
+
+/// The program as it is installed: what it makes, and what a SIGKILL at any step leaves.
+@Suite struct ProgramTests {
+  private static let program: String = {
+    // The tests are a bundle beside the programs of the same build.
+    let images = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
+    return URL(fileURLWithPath: images).deletingLastPathComponent().appendingPathComponent("safebox-system").path
+  }()
+
+  /// An installation of the program for a log.
+  private struct Installation {
+    let directory: TemporaryDirectory
+    let key: ClaimKey
+    var configuration: String { directory.file("system.json") }
+
+    init(_ log: BoxLog) throws {
+      directory = try TemporaryDirectory()
+      let keys = try BoxLog.keys(log.origin)
+      let document: JSON = [
+        "format": "safebox-public/v1", "box": .string(log.origin), "ed25519": .string(keys.ed25519),
+        "es256": .string(keys.es256),
+      ]
+      let file = try directory.write(document.canonicalBytes(), to: "public.json")
+      let result = try Subprocess.run(
+        ProgramTests.program,
+        [
+          "init", "--public", file, "--genesis", log.genesis.hex, "--uid", "0", "--json",
+          "--root", directory.file("root"), "--socket", "/run/safebox-system/system.sock",
+          "--configuration", directory.file("system.json"),
+        ])
+      try #require(result.status == 0, "\(result.errors)")
+      let said = try JSON(parsing: result.output, limits: .document(maxBytes: 65536))
+      key = try ClaimKey(parsing: said["key"]?.string ?? "")
+    }
+
+    /// `perform` with a log and an operation on its standard input.
+    func perform(
+      _ operation: String, _ lines: [JSON], under tracer: [String] = []
+    ) throws -> (status: Int32, lines: [JSON]) {
+      let command =
+        tracer + [ProgramTests.program, "perform", operation, "--configuration", configuration]
+      let input = lines.flatMap { $0.canonicalBytes() + [0x0A] }
+      let result = try Subprocess.run("/usr/bin/env", command, input: input)
+      let answers = try result.output.split(separator: 0x0A).map {
+        try JSON(parsing: Array($0), limits: .document(maxBytes: 1 << 20))
+      }
+      return (result.status, answers)
+    }
+
+    var hasDirectory: Bool {
+      FileManager.default.fileExists(atPath: directory.file("root/directories/reports"))
+    }
+  }
+
+  private func ordered() throws -> (BoxLog, SHA256Digest) {
+    var log = try BoxLog(at: Int64(Date().timeIntervalSince1970 * 1000))
+    let id = try log.order("directory.create", ["name": "reports"])
+    return (log, id)
+  }
+
+  private func lines(_ log: BoxLog, _ id: SHA256Digest) throws -> [JSON] {
+    [["log": try log.push().json], ["operation": OperationRequest(proposal: id).json]]
+  }
+
+  @Test func initPinsABoxAndKeepsItsKeyToItself() throws {
+    let (log, _) = try ordered()
+    let installation = try Installation(log)
+    let read = try ConfigurationFile.read(installation.configuration)
+    #expect(read.box == log.origin)
+    #expect(read.genesis == log.genesis)
+    let attributes = try FileManager.default.attributesOfItem(atPath: installation.directory.file("root/system.key"))
+    #expect(attributes[.posixPermissions] as? Int == 0o600)
+    for command in [["unit"], ["sudoers"]] {
+      let result = try Subprocess.run(Self.program, command + ["--configuration", installation.configuration])
+      #expect(result.status == 0, "\(result.errors)")
+    }
+    let page = try Subprocess.run(Self.program, ["operations", "--root", "/srv/box"])
+    #expect(String(decoding: page.output, as: UTF8.self) == OperationsPage.text(root: "/srv/box"))
+  }
+
+  @Test func performCarriesOutTheOneOperationOfItsCommandLine() throws {
+    let (log, id) = try ordered()
+    let installation = try Installation(log)
+    let wrong = try installation.perform("model.install", lines(log, id))
+    #expect(wrong.status == 1)
+    #expect(wrong.lines.last?["refused"]?["code"] == "operation")
+    #expect(!installation.hasDirectory)
+    // Nobody takes snapshots in this installation yet, and without one nothing is made.
+    let right = try installation.perform("directory.create", lines(log, id).suffix(1))
+    #expect(right.lines.first?["position"]?["size"]?.integer == Int64(log.size))
+    try check(right.lines.last, installation, log, id)
+  }
+
+  private func check(_ line: JSON?, _ installation: Installation, _ log: BoxLog, _ id: SHA256Digest) throws {
+    let reported = try ReportedResult(line: #require(line?.object))
+    _ = try SystemReport(
+      claim: reported.report, key: installation.key, box: log.origin, proposal: id, result: reported.result)
+    #expect(installation.hasDirectory == (reported.result.outcome == .executed))
+  }
+
+  /// Killed at every change that it makes to the disk, in turn, until it comes through; each time the next start leaves
+  /// the result on record, and it is true.
+  @Test func aSIGKILLAtAnyStepLeavesATrueRecord() throws {
+    let strace = try #require(Subprocess.find("strace"), "strace is not installed")
+    let (log, id) = try ordered()
+    var step = 0
+    var outcomes: Set<Outcome> = []
+    while true {
+      step += 1
+      try #require(step < 60, "it never came through")
+      let installation = try Installation(log)
+      let calls = "mkdirat,fchmod,linkat,renameat,fsync,ftruncate"
+      let killed = try installation.perform(
+        "directory.create", lines(log, id),
+        under: [strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace=\(calls)", "-e", "inject=\(calls):signal=KILL:when=\(step)"])
+      let isThrough = killed.lines.last?["report"] != nil
+      // Whatever it left: the log is pushed again as far as it is missing, and asked.
+      let position = try installation.perform("directory.create", []).lines.first?["position"]?["next"]?.integer ?? 0
+      var next: [JSON] = [["operation": OperationRequest(proposal: id).json]]
+      if position < Int64(log.size) { next.insert(["log": try log.push(from: UInt64(position)).json], at: 0) }
+      let answer = try installation.perform("directory.create", next)
+      try check(answer.lines.last, installation, log, id)
+      outcomes.insert(try ReportedResult(line: #require(answer.lines.last?.object)).result.outcome)
+      // And it stays what it is.
+      #expect(try installation.perform("directory.create", [next[next.count - 1]]).lines.last == answer.lines.last)
+      if isThrough { break }
+    }
+    #expect(step > 10)
+    #expect(outcomes.isSubset(of: [.executed, .failed]))
+  }
+}

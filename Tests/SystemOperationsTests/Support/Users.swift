@@ -1,0 +1,4 @@
+import Glibc
+
+/// Who runs these tests.
+let isRoot = geteuid() == 0
