@@ -215,6 +215,10 @@ let package = Package(
       "InferenceTests", ["Inference", "Runners", "HTTPClient", "HTTPServer", "CanonicalJSON", "Cryptography", "CLinux"]),
     tests("SnapshotsTests", ["Snapshots", "CanonicalJSON", "Cryptography", "CLinux"]),
     tests("PackagesTests", ["Packages", "Snapshots", "CanonicalJSON", "Cryptography", "CLinux"]),
+    // What the crash tests of privileged operations kill.
+    .executableTarget(
+      name: "OperationCrashProbe", dependencies: ["SystemOperations", "CanonicalJSON", "Governance"],
+      path: "Tests/OperationCrashProbe", swiftSettings: strict),
     tests(
       "SystemOperationsTests",
       [

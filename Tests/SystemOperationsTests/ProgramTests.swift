@@ -9,11 +9,10 @@ import Testing
 
 /// The program as it is installed: what it makes, and what a SIGKILL at any step leaves.
 @Suite struct ProgramTests {
-  private static let program: String = {
-    // The tests are a bundle beside the programs of the same build.
-    let images = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
-    return URL(fileURLWithPath: images).deletingLastPathComponent().appendingPathComponent("safebox-system").path
-  }()
+  private static let directory = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    .deletingLastPathComponent()
+  private static let program = directory.appendingPathComponent("safebox-system").path
+  private static let probe = directory.appendingPathComponent("OperationCrashProbe").path
 
   /// An installation of the program for a log.
   private struct Installation {
@@ -41,18 +40,12 @@ import Testing
       key = try ClaimKey(parsing: said["key"]?.string ?? "")
     }
 
-    /// `perform` with a log and an operation on its standard input.
-    func perform(
-      _ operation: String, _ lines: [JSON], under tracer: [String] = []
-    ) throws -> (status: Int32, lines: [JSON]) {
-      let command =
-        tracer + [ProgramTests.program, "perform", operation, "--configuration", configuration]
+    /// Runs a program of this installation with lines on its standard input.
+    func run(_ command: [String], _ lines: [JSON]) throws -> [JSON] {
       let input = lines.flatMap { $0.canonicalBytes() + [0x0A] }
-      let result = try Subprocess.run("/usr/bin/env", command, input: input)
-      let answers = try result.output.split(separator: 0x0A).map {
+      return try Subprocess.run("/usr/bin/env", command, input: input).output.split(separator: 0x0A).map {
         try JSON(parsing: Array($0), limits: .document(maxBytes: 1 << 20))
       }
-      return (result.status, answers)
     }
 
     var hasDirectory: Bool {
@@ -86,17 +79,18 @@ import Testing
     #expect(String(decoding: page.output, as: UTF8.self) == OperationsPage.text(root: "/srv/box"))
   }
 
-  @Test func performCarriesOutTheOneOperationOfItsCommandLine() throws {
+  @Test func performCarriesOutNoOtherOperationThanThatOfItsCommandLine() throws {
     let (log, id) = try ordered()
     let installation = try Installation(log)
-    let wrong = try installation.perform("model.install", lines(log, id))
-    #expect(wrong.status == 1)
-    #expect(wrong.lines.last?["refused"]?["code"] == "operation")
+    let answers = try installation.run(
+      [Self.program, "perform", "model.install", "--configuration", installation.configuration], lines(log, id))
+    #expect(answers.first?["position"]?["size"]?.integer == 0)
+    #expect(answers.last?["refused"]?["code"] == "operation")
     #expect(!installation.hasDirectory)
-    // Nobody takes snapshots in this installation yet, and without one nothing is made.
-    let right = try installation.perform("directory.create", lines(log, id).suffix(1))
-    #expect(right.lines.first?["position"]?["size"]?.integer == Int64(log.size))
-    try check(right.lines.last, installation, log, id)
+    let right = try installation.run([Self.probe, installation.configuration], lines(log, id).suffix(1))
+    #expect(right.first?["position"]?["size"]?.integer == Int64(log.size))
+    try check(right.last, installation, log, id)
+    #expect(installation.hasDirectory)
   }
 
   private func check(_ line: JSON?, _ installation: Installation, _ log: BoxLog, _ id: SHA256Digest) throws {
@@ -118,19 +112,22 @@ import Testing
       try #require(step < 60, "it never came through")
       let installation = try Installation(log)
       let calls = "mkdirat,fchmod,linkat,renameat,fsync,ftruncate"
-      let killed = try installation.perform(
-        "directory.create", lines(log, id),
-        under: [strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace=\(calls)", "-e", "inject=\(calls):signal=KILL:when=\(step)"])
-      let isThrough = killed.lines.last?["report"] != nil
+      let probe = [Self.probe, installation.configuration]
+      let killed = try installation.run(
+        [
+          strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace=\(calls)", "-e",
+          "inject=\(calls):signal=KILL:when=\(step)",
+        ] + probe, lines(log, id))
+      let isThrough = killed.last?["report"] != nil
       // Whatever it left: the log is pushed again as far as it is missing, and asked.
-      let position = try installation.perform("directory.create", []).lines.first?["position"]?["next"]?.integer ?? 0
-      var next: [JSON] = [["operation": OperationRequest(proposal: id).json]]
-      if position < Int64(log.size) { next.insert(["log": try log.push(from: UInt64(position)).json], at: 0) }
-      let answer = try installation.perform("directory.create", next)
-      try check(answer.lines.last, installation, log, id)
-      outcomes.insert(try ReportedResult(line: #require(answer.lines.last?.object)).result.outcome)
+      let next = try installation.run(probe, []).first?["position"]?["next"]?.integer ?? 0
+      var again: [JSON] = [["operation": OperationRequest(proposal: id).json]]
+      if next < Int64(log.size) { again.insert(["log": try log.push(from: UInt64(next)).json], at: 0) }
+      let answer = try installation.run(probe, again)
+      try check(answer.last, installation, log, id)
+      outcomes.insert(try ReportedResult(line: #require(answer.last?.object)).result.outcome)
       // And it stays what it is.
-      #expect(try installation.perform("directory.create", [next[next.count - 1]]).lines.last == answer.lines.last)
+      #expect(try installation.run(probe, again.suffix(1)).last == answer.last)
       if isThrough { break }
     }
     #expect(step > 10)
