@@ -25,7 +25,7 @@ import SystemOperations
         }, report: { _ in }))
     try await desk.recover()
     _ = try await PerformSession(desk, only: .createDirectory, runners: nil).run(
-      read: { readLine(strippingNewline: true).map { Array($0.utf8) } },
+      read: { @Sendable in readLine(strippingNewline: true).map { Array($0.utf8) } },
       write: { json in
         let line = json.canonicalBytes() + [0x0A]
         // Unbuffered: what a test has read was said before the process died.

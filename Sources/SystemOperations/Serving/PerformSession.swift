@@ -26,7 +26,7 @@ public struct PerformSession: Sendable {
   ///   - write: takes one line.
   /// - Returns: whether the operation was carried out.
   public func run(
-    read: () async throws -> [UInt8]?, write: @Sendable (JSON) throws -> Void
+    read: @Sendable () async throws -> [UInt8]?, write: @Sendable (JSON) throws -> Void
   ) async throws -> Bool {
     try write(["position": try await desk.standing().position.json])
     do {
