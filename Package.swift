@@ -106,6 +106,12 @@ let package = Package(
       dependencies: ["CJail", "JavaScript"],
       swiftSettings: strict + [.unsafeFlags(["-static-executable"])],
       linkerSettings: [.unsafeFlags(["-static-executable"])]),
+    // What stands before a server in a runner's container: static, as the container's root is not ours.
+    .executableTarget(
+      name: "safebox-adapter",
+      dependencies: ["CLinux", "CanonicalJSON"],
+      swiftSettings: strict + [.unsafeFlags(["-static-executable"])],
+      linkerSettings: [.unsafeFlags(["-static-executable"])]),
     // The one privileged process.
     .executableTarget(
       name: "safebox-system",
@@ -210,6 +216,10 @@ let package = Package(
         "Acquisition", "AcquisitionFaultProbe", "Models", "ObjectStorage", "HTTPClient", "CanonicalJSON",
         "Cryptography", "CLinux",
       ]),
+    // What stands in a server's place in the tests of containers, and tries to get out.
+    .executableTarget(
+      name: "HostileRunner", path: "Tests/HostileRunner",
+      linkerSettings: [.unsafeFlags(["-static-executable"])]),
     tests("RunnersTests", ["Runners", "Models", "HTTPClient", "CanonicalJSON", "Cryptography", "CLinux"]),
     tests(
       "InferenceTests", ["Inference", "Runners", "HTTPClient", "HTTPServer", "CanonicalJSON", "Cryptography", "CLinux"]),

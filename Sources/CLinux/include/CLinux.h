@@ -8,6 +8,8 @@
 #include "Commands.h"
 #include "FileBlocks.h"
 #include "FileSeals.h"
+#include "Mounts.h"
 #include "Process.h"
+#include "Programs.h"
 #include "Sockets.h"
 #include "Trees.h"
