@@ -17,6 +17,7 @@ import Testing
         guard case .scope(let scope) = endpoint.access else { continue }
         let path = endpoint.path.replacing("{id}", with: opened.id).replacing("{index}", with: "0")
           .replacing("{name}", with: "single").replacing("{digest}", with: opened.id)
+          .replacing("{proposal}", with: opened.id)
         if endpoint.operation == "streamEvents" { continue }
         #expect(try await status(endpoint.method, path, as: nil) == 401, "\(path)")
         let mayRead = scope == .read
