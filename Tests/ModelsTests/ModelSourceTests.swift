@@ -42,6 +42,12 @@ import Testing
     #expect(source == .file(path: "/srv/models/a b.gguf", text: "file:///srv/models/a%20b.gguf"))
   }
 
+  @Test(arguments: ["https://user@h/x", "http://user:secret@h:80/", "s3://bucket/x?endpoint=https://u:p@h"])
+  func usersInURLsAreRefusedForWhatTheyAre(_ text: String) {
+    let error = fault { () throws(FieldError) in _ = try ModelSource(parsing: text) }
+    #expect(error?.expected == "a URL without a user or a password")
+  }
+
   @Test(arguments: [
     "https://user@h/x", "https://user:secret@h/x", "http://:p@h/", "https://h@evil/x",
     "https://h/x?X-Amz-Signature=00", "https://h/x?a=1&x-amz-credential=AKIA", "https://h/x?token=t",

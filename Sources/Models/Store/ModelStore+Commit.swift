@@ -124,6 +124,8 @@ extension ModelStore {
     _ digest: SHA256Digest, from partial: OpenDirectory, to models: OpenDirectory
   ) throws(ModelFault) {
     let result = linux_rename_new(partial.descriptor, digest.hex, models.descriptor, digest.hex)
+    // Another commit of the same partial may have been faster, and then its name is gone.
+    if result == -ENOENT, try isInstalled(digest) { throw .alreadyInstalled(digest) }
     if result == -EEXIST { throw .alreadyInstalled(digest) }
     guard result == 0 else {
       throw .system(SystemCallFault(call: "renameat2", path: path(of: digest), errno: -result))
