@@ -24,7 +24,8 @@ final class SocketServer: Sendable {
     while true {
       var entry = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)
       guard poll(&entry, 1, -1) > 0 else { continue }
-      let connection = linux_accept(listener, nil)
+      var peer = linux_address()
+      let connection = linux_accept(listener, &peer)
       guard connection >= 0 else { continue }
       _ = fcntl(connection, F_SETFL, fcntl(connection, F_GETFL) & ~O_NONBLOCK)
       guard open.wrappingAdd(1, ordering: .relaxed).newValue <= Self.maxConnections else {

@@ -146,7 +146,8 @@ final class RunnerBox: Sendable {
     let request = HTTPClientRequest(
       method: body == nil ? "GET" : "POST", url: "http://runner\(path)",
       headers: body == nil ? [] : [HTTPClientHeader("content-type", "application/json")],
-      body: body?.canonicalBytes() ?? [], deadline: .seconds(60), unixSocketPath: status.socket, mayRepeat: false)
+      body: body?.canonicalBytes() ?? [], deadline: .seconds(60),
+      maxResponseBytes: 64 << 20, unixSocketPath: status.socket, mayRepeat: false)
     return try await client.send(request, policy: RunnerProbe.policy(for: status.socket))
   }
 
