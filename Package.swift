@@ -117,7 +117,7 @@ let package = Package(
       name: "safebox-system",
       dependencies: [
         "CanonicalJSON", "Cryptography", "CLinux", "Governance", "HTTPClient", "HTTPServer", "Models", "Acquisition",
-        "Runners", "Snapshots", "Packages", "SystemOperations", "TransparencyLog", "Terminal",
+        "Runners", "Snapshots", "Packages", "Storage", "SystemOperations", "TransparencyLog", "Terminal",
       ],
       swiftSettings: strict),
     .executableTarget(
