@@ -14,10 +14,10 @@ build: ## build for debugging
 	@scripts/setup build
 	swift build
 
-release: ## build the optimised `safebox` with the Swift runtime inside (C libraries stay shared), and its worker
+release: ## build the optimised programs with the Swift runtime inside (C libraries stay shared)
 	@scripts/setup build
 	swift build -c release --static-swift-stdlib --product safebox
-	swift build -c release --static-swift-stdlib --product safebox-worker
+	for product in safebox-system safebox-worker safebox-adapter; do swift build -c release --static-swift-stdlib --product $$product || exit 1; done
 
 test: ## run all tests; FILTER=<regular expression> runs some
 	@scripts/setup test
@@ -40,7 +40,7 @@ up: ## start the box of the demo and keep it serving on loopback
 bench: ## measure beside the peers on this machine, see docs/benchmarks.md; QUICK=1 takes one short round
 	@scripts/setup bench
 	swift build -c release --static-swift-stdlib --product Benchmarks
-	swift build -c release --static-swift-stdlib --product safebox-worker
+	for product in safebox-system safebox-worker safebox-adapter; do swift build -c release --static-swift-stdlib --product $$product || exit 1; done
 	@QUICK=$(QUICK) scripts/bench $(PARTS)
 
 fuzz: ## fuzz every parser for a bounded time; SECONDS_EACH=<n> sets it

@@ -176,19 +176,20 @@ public final class Box: Sendable {
       }
       witnesses = keeper
       var gateway: BoxInference?
-      if let system = configuration.system {
+      let privileged = configuration.system.map { SystemClient(socket: $0.socket) }
+      if let system = configuration.system, let privileged {
         let clients = try ClientFile(directory: directory)
         gateway = BoxInference(
-          models: BoxModels(sequencer: sequencer, manifests: manifests, root: system.root),
+          models: BoxModels(sequencer: sequencer, manifests: manifests, root: system.root, process: privileged),
           ledger: try InferenceLedger(
             path: directory.inferenceUsagePath, clock: environment.clock, report: environment.report),
           clients: { clients.current() }, metrics: metrics, report: environment.report)
       }
       let inference = gateway
       self.inference = inference
-      let process = configuration.system.map {
+      let process = privileged.map {
         PrivilegedProcess(
-          client: SystemClient(socket: $0.socket), reader: store.reader, manifests: manifests, blocking: blocking,
+          client: $0, reader: store.reader, manifests: manifests, blocking: blocking,
           inference: inference, cosigned: { await keeper?.newest })
       }
       self.process = process

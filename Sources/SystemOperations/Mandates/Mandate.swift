@@ -20,10 +20,12 @@ public struct Mandate: Sendable {
   public let model: ApprovedModel?
   /// The runner that the order refers to, as it ought to run before it.
   public let runner: ApprovedRunner?
+  /// The approved model that this runner serves until then.
+  public let previous: ApprovedModel?
 
   fileprivate init(
     operation: Operation, order: SystemOrder, decision: borrowing Decision.Started, attachments: [String: [UInt8]],
-    model: ApprovedModel?, runner: ApprovedRunner?
+    model: ApprovedModel?, runner: ApprovedRunner?, previous: ApprovedModel?
   ) {
     self.operation = operation
     self.order = order
@@ -34,6 +36,7 @@ public struct Mandate: Sendable {
     self.attachments = attachments
     self.model = model
     self.runner = runner
+    self.previous = previous
   }
 }
 
@@ -79,10 +82,11 @@ extension LogFollower {
     } catch {
       throw .field(error)
     }
-    let name = order.runnerName
+    let runner = order.runnerName.flatMap { state.runner(named: $0) }
     return Mandate(
       operation: operation, order: order, decision: decision, attachments: request.attachments,
-      model: order.modelDigest.flatMap { state.model(digest: $0) }, runner: name.flatMap { state.runner(named: $0) })
+      model: order.modelDigest.flatMap { state.model(digest: $0) }, runner: runner,
+      previous: runner.flatMap { state.model(digest: $0.record.model) })
   }
 
   /// A stranger's name for an error: as it is where it is plain, otherwise not at all.

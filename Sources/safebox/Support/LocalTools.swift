@@ -40,7 +40,8 @@ struct LocalTools {
       client: HTTPClient(), keychain: try Keychain(path: "\(directory)/keychain", master: master),
       files: try FileStreams(
         path: "\(directory)/streams", blobs: try BlobStore(path: "\(directory)/blobs", master: master), now: { 0 }),
-      salt: { SecureRandom.bytes(Opening.saltBytes) })
+      // Fixtures answer in its place: a tool can be tried out away from its box's models.
+      gateway: "\(directory)/gateway", salt: { SecureRandom.bytes(Opening.saltBytes) })
     calls = .standard(services)
     sessions = LocalSessions()
   }
