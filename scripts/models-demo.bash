@@ -55,7 +55,7 @@ CONF
 
 # Pins the box, tells it where the privileged process is, and starts both.
 start_system() {
-  system init --config "$place/system.json" --public "$place/data/public.json" --log "http://$box_address" \
+  system init --configuration "$place/system.json" --public "$place/data/public.json" --log "http://$box_address" \
     --root "$place/system" --socket "$place/system.sock" --uid "$(id -u)" >"$place/system.txt"
   python3 - "$place" "$bad_port" "$good_port" "$root" <<'PYTHON'
 import json, sys
@@ -69,7 +69,7 @@ box = json.load(open(f"{place}/data/box.json"))
 box["system"] = {"socket": f"{place}/system.sock", "root": f"{place}/system"}
 json.dump(box, open(f"{place}/data/box.json", "w"))
 PYTHON
-  start system 60 "$root/.build/release/safebox-system" serve --config "$place/system.json"
+  start system 60 "$root/.build/release/safebox-system" serve --configuration "$place/system.json"
   system_pid=$started_pid
   stop_box
   start_box
@@ -90,7 +90,7 @@ executed() {
 }
 
 models_demo() {
-  local runner manifest number=$number token
+  local runner manifest decision token number=$number
 
   printf '\n%sPart three: a model.%s Weights that nobody can exchange, in a container without a network.\n' "$bold" "$plain"
   if [ "$(id -u)" != 0 ]; then
@@ -157,7 +157,8 @@ print("model %s, %d dimensions: %s ...; %s" % (answer["model"], len(vector), ["%
   step "A tool uses it."
   tool_here nearest-answer
   with_addresses "$root/examples/tools/settings.json" >"$place/settings.json"
-  quietly office 3 propose community.set --param community=acme --params "{\"settings\":$(cat "$place/settings.json")}"
+  printf '{"settings":%s}' "$(cat "$place/settings.json")" >"$place/community.json"
+  quietly office 3 propose community.set --param community=acme --params "$place/community.json"
   decided "$(ask '0 proposal' proposals)"
   quietly office 3 tool register "$place/nearest-answer"
   decided "$(ask '0 proposal' proposals)"
@@ -178,6 +179,7 @@ os.chmod(path, 0o444)
 os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 PYTHON
   as office 1 runner restart embed
+  grep -q 'expected SHA-256' "$place/system.log" || fail "the altered weights were not noticed" "$(tail -n 3 "$place/system.log")"
   as office 5 model verify all-MiniLM-L6-v2 --root "$place/system"
   say "What is not exactly what was approved is not served."
 

@@ -133,7 +133,11 @@ struct PrivilegedProcess: Sendable {
   func restart(_ name: String) async throws -> JSON {
     await inference?.suspend(name)
     do {
-      let answer = try await answer { try await client.restart(runner: name) }
+      let answer = try await answer {
+        // It restarts what ought to run by the log that it knows.
+        try await follow()
+        return try await client.restart(runner: name)
+      }
       await inference?.resume(name)
       return answer
     } catch {

@@ -19,6 +19,8 @@ struct Executors: Sendable {
   init(_ configuration: SystemConfiguration, root: AnchoredDirectory) throws {
     let settings = try OperatorSettings(configuration)
     for place in Self.places { _ = try root.makeDirectory(place.name, mode: place.mode) }
+    // No snapshot holds these, which is checked by what they are, so they must be there.
+    for name in ["log", "journal"] { _ = try root.makeDirectory(name, mode: 0o700) }
     for scope in SnapshotName.Scope.allCases {
       _ = try root.makeDirectory("snapshots", mode: 0o700).makeDirectory(scope.rawValue, mode: 0o700)
     }

@@ -32,6 +32,10 @@ enum RunnerCommands {
         discussion:
           "Nothing that was decided changes, so nobody is asked; a runner that is restarted too often has to wait.",
         arguments: [name] + BoxConnection.arguments, run: restart),
+      Command(
+        "digest", "hash a runner's root file system and its definition",
+        discussion: "Prints the digest that manifests name it by. Reads the whole tree, on this machine.",
+        arguments: [.positional("directory", "a directory with rootfs/ and runner.json")], run: digest),
     ])
 
   private static let name = Argument.positional("name", "the runner's name, which clients give as the model")
@@ -82,6 +86,11 @@ enum RunnerCommands {
   private static func restart(_ arguments: ParsedArguments) async throws -> ExitCode {
     _ = try await BoxConnection(arguments).send(
       "POST", "/v1/system/runners/\(try checkedName(arguments))/restart", body: [:])
+    return .ok
+  }
+
+  private static func digest(_ arguments: ParsedArguments) throws -> ExitCode {
+    Terminal.standard.write("\(try RunnerRoots.digest(try arguments.required("directory")).hex)\n")
     return .ok
   }
 

@@ -1,13 +1,18 @@
 import Cryptography
+import Runners
 import Terminal
 
 /// Root file systems of runners, as arguments name them.
 enum RunnerRoots {
-  /// The digest that is given.
+  /// The digest that is given, or that of the directory that is given: of its tree and its definition.
   static func digest(_ text: String) throws -> SHA256Digest {
-    guard let digest = SHA256Digest(hex: text) else {
-      throw CommandError("--runner is no digest of 64 lower-case hexadecimal digits", exitCode: .usage)
+    if let digest = SHA256Digest(hex: text) { return digest }
+    do {
+      return try RunnerRoot(opening: text).digest
+    } catch {
+      throw CommandError(
+        "\(TerminalText.escaped(text)) is neither a digest nor the directory of a runner: \(error)",
+        hints: ["scripts/runner-root makes one"])
     }
-    return digest
   }
 }
