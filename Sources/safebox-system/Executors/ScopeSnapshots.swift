@@ -1,6 +1,6 @@
 import CanonicalJSON
-import Governance
 import Glibc
+import Governance
 import Snapshots
 import SystemOperations
 
@@ -98,7 +98,8 @@ struct SnapshotCreation: OperationExecutor {
     _ = try snapshots.keeper(name.scope)
     // Those are taken by themselves, and rolled back to by their proposals' names.
     guard !name.name.hasPrefix("before-") else {
-      throw OperationFault(code: "snapshot.name", field: "params.name", detail: "names that begin with before- are taken")
+      throw OperationFault(
+        code: "snapshot.name", field: "params.name", detail: "names that begin with before- are taken")
     }
   }
 
