@@ -158,6 +158,7 @@ import Testing
 struct KernelVerityTests {
   @Test func sealedFilesCannotBeWrittenAndAreMeasured() throws {
     let system = try VerityFileSystem()
+    defer { system.unmount() }
     let depot = try Depot(at: system.path)
     try depot.fetch()
     #expect(try depot.store.commit(depot.manifest) == .verity)
@@ -176,6 +177,7 @@ struct KernelVerityTests {
 
   @Test func anotherFileIsFoundWithoutReadingIt() throws {
     let system = try VerityFileSystem()
+    defer { system.unmount() }
     let depot = try Depot(at: system.path)
     try depot.fetch()
     try depot.store.commit(depot.manifest)
@@ -192,7 +194,7 @@ struct KernelVerityTests {
   }
 }
 
-/// An ext4 with the verity feature on a loop device, mounted as long as this lives.
+/// An ext4 with the verity feature on a loop device, mounted until it is unmounted.
 private final class VerityFileSystem {
   /// Why there cannot be one here, or nil.
   static let absence: String? = {
@@ -227,8 +229,8 @@ private final class VerityFileSystem {
     }
   }
 
-  deinit {
-    // The loop device goes with the mount.
-    if let unmount = Subprocess.find("umount", "/bin/umount") { _ = try? Subprocess.run(unmount, [path]) }
+  /// The loop device goes with the mount, and that with the last descriptor that a test still holds.
+  func unmount() {
+    if let unmount = Subprocess.find("umount", "/bin/umount") { _ = try? Subprocess.run(unmount, ["-l", path]) }
   }
 }
