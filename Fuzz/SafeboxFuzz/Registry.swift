@@ -30,5 +30,7 @@ enum Registry {
     ModelTargets.manifest,
     ModelTargets.source,
     ModelTargets.bundle,
+    InferenceTargets.requests,
+    InferenceTargets.streams,
   ]
 }

@@ -6,6 +6,7 @@ import Glibc
 ///
 ///     Benchmarks run <benchmark> --directory <empty directory> [--seconds <s>] [--writers <n>] [--count <n>]
 ///         [--box <address> --token <token> --process <id>] [--model <address>] [--gateway <address>] [--manifest <path>]
+///         [--chat <socket> --embeddings <socket>]
 ///     Benchmarks serve
 ///     Benchmarks serve-model
 ///     Benchmarks serve-box --directory <empty directory>
@@ -32,6 +33,9 @@ enum BenchmarkCommand {
     var gateway = ""
     /// Path of a model's manifest.
     var manifest = ""
+    /// Sockets of runners that serve chat and embeddings.
+    var chat = ""
+    var embeddings = ""
   }
 
   static func main() async {
@@ -78,6 +82,7 @@ enum BenchmarkCommand {
     case "parked": try await ParkedMemoryBenchmark.run(options)
     case "gateway": try await GatewayBenchmark.run(options)
     case "acquire": [try await AcquisitionBenchmark.run(options)]
+    case "inference": try await InferenceBenchmark.run(options)
     default: throw BenchmarkFailure.usage("there is no benchmark \(name)")
     }
   }
@@ -98,6 +103,8 @@ enum BenchmarkCommand {
       case "--model": options.model = value
       case "--gateway": options.gateway = value
       case "--manifest": options.manifest = value
+      case "--chat": options.chat = value
+      case "--embeddings": options.embeddings = value
       default: throw BenchmarkFailure.usage("there is no option \(name)")
       }
     }
