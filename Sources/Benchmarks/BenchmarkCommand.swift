@@ -80,6 +80,7 @@ enum BenchmarkCommand {
     case "policy-code": try PolicyCodeBenchmark.run(options)
     case "box-run": try await BoxRunBenchmark.run(options)
     case "parked": try await ParkedMemoryBenchmark.run(options)
+    case "snapshot": try SnapshotBenchmark.run(options)
     case "gateway": try await GatewayBenchmark.run(options)
     case "acquire": [try await AcquisitionBenchmark.run(options)]
     case "inference": try await InferenceBenchmark.run(options)
