@@ -44,8 +44,8 @@ import Testing
     let proposal = try room.box.safebox("model", "propose", manifest, "--json", expecting: 3).json
     let executed = try decide(room, try #require(proposal["proposal"]?.string))
     // The privileged process answers for what it did, under its own key.
-    #expect(try executed.at("execution", "result", "report", "iss") == "safebox-system")
-    return try #require(try proposal.at("statement", "action", "params", "manifest").string)
+    #expect(executed.at("execution", "result", "report", "iss") == "safebox-system")
+    return try #require(proposal.at("statement", "action", "params", "manifest").string)
   }
 
   private func start(_ room: MachineRoom, _ name: String, _ model: String, for status: String = "executed") throws
@@ -68,6 +68,7 @@ import Testing
       let (room, runner) = try room()
       defer { try? room.stop() }
       let token = try room.box.token(client: "agent", ["infer"])
+      let operations = try room.box.token(client: "operator", ["read", "run"])
       let digest = try install(
         room, "tiny-chat", runner, "--protocol", "chat", "--runner-argument", "context=2048", "--runner-argument",
         "slots=2")
@@ -83,7 +84,7 @@ import Testing
       let answer = try #require(said.array?.first?["message"]?["content"]?.string)
 
       // The runner is killed and replaced; the conversation's prefix comes back from the disk, by the runner's own count.
-      try room.box.safebox("runner", "restart", "chat")
+      try room.box.safebox("runner", "restart", "chat", token: operations)
       let second = try chat(
         room, token,
         [
@@ -112,14 +113,15 @@ import Testing
       try #require(chmod(weights, 0o444) == 0)
       let refused = try room.box.safebox("model", "verify", "tiny-chat", "--root", room.root, expecting: 5)
       #expect(refused.errors.contains("expected SHA-256"))
-      _ = try room.box.safebox("runner", "restart", "chat", expecting: 1)
+      _ = try room.box.safebox("runner", "restart", "chat", expecting: 1, token: operations)
       #expect(try chat(room, token, [["role": "user", "content": "hello"]]).status >= 500)
 
       // Stopped and removed, the name leads nowhere again.
-      for answer in [
-        try room.box.safebox("runner", "stop", "chat", "--json", expecting: 3),
-        try room.box.safebox("model", "remove", "tiny-chat", "--json", expecting: 3),
-      ] {
+      // A model that is served is not removed.
+      #expect(
+        try room.box.safebox("model", "remove", "tiny-chat", expecting: 1).errors.contains("effect.model-in-use"))
+      for words in [["runner", "stop", "chat"], ["model", "remove", "tiny-chat"]] {
+        let answer = try room.box.safebox(words[0], words[1], words[2], "--json", expecting: 3)
         _ = try decide(room, try #require(try answer.json["proposal"]?.string))
       }
       #expect(try chat(room, token, [["role": "user", "content": "hello"]]).status == 404)
