@@ -1,5 +1,7 @@
+import Acquisition
 import CanonicalJSON
 import Cryptography
+import HTTPClient
 import Models
 import Storage
 import Terminal
@@ -12,11 +14,12 @@ enum ManifestCommands {
       Command(
         "build", "hash the files of a model and print its manifest",
         discussion: """
-          Reads every byte of a directory. A bundle model.sig (OpenSSF Model Signing) at its top is checked against the files and \
+          Reads every byte of a directory, or fetches each of the URLs once and hashes what comes; several URLs of one file name are \
+          sources of one file. A bundle model.sig (OpenSSF Model Signing) at its top is checked against the files and \
           becomes evidence. Without --source the directory itself is the source, which only this machine can fetch from.
           """,
         arguments: [
-          .positional("directory", "the model's directory"),
+          .positional("from", "the model's directory, or the URLs of its files", isRepeated: true),
           .option("name", value: "name", "its name; default: the directory's"),
           .option("version", value: "text", "its version", isRequired: true),
           .option("license", value: "text", "its licence, such as Apache-2.0", isRequired: true),
@@ -54,14 +57,13 @@ enum ManifestCommands {
     try ModelManifest(parsing: try Files.read(try arguments.required("manifest"), limit: ModelManifest.maxBytes))
   }
 
-  private static func build(_ arguments: ParsedArguments) throws -> ExitCode {
-    let directory = try arguments.required("directory")
+  private static func build(_ arguments: ParsedArguments) async throws -> ExitCode {
+    let from = arguments.values("from")
+    guard let directory = from.first else { throw CommandError("a directory or URLs are expected", exitCode: .usage) }
+    if directory.contains("://") { return try await build(fetching: from, arguments) }
+    guard from.count == 1 else { throw CommandError("one directory is expected", exitCode: .usage) }
     let fallback = directory.split(separator: "/").last.map(String.init) ?? directory
-    let description = ModelDescription(
-      name: arguments.value("name") ?? fallback, version: try arguments.required("version"),
-      license: try arguments.required("license"), runnerType: try arguments.required("runner-type"),
-      protocols: arguments.values("protocol").compactMap(ModelProtocol.init(rawValue:)),
-      runner: try runner(arguments), resources: try resources(arguments))
+    let description = try description(arguments, name: arguments.value("name") ?? fallback)
     let key = try arguments.value("signature-key").map { path in
       try P256.PublicKey(
         spkiDER: try PEM.decode(
@@ -82,6 +84,46 @@ enum ManifestCommands {
     }
     Terminal.standard.write(built.manifest.json.canonicalString() + "\n")
     return .ok
+  }
+
+  /// A manifest of files that nobody has here: each is fetched once, from the first of its sources that gives it.
+  private static func build(fetching urls: [String], _ arguments: ParsedArguments) async throws -> ExitCode {
+    guard arguments.values("source").isEmpty, arguments.values("exclude").isEmpty,
+      arguments.value("signature-key") == nil
+    else { throw CommandError("--source, --exclude and --signature-key go with a directory", exitCode: .usage) }
+    guard let name = arguments.value("name") else { throw CommandError("--name is missing", exitCode: .usage) }
+    var files: [ManifestBuilder.RemoteFile] = []
+    for url in urls {
+      let source = try ModelSource(parsing: url, field: "url")
+      let plain = url.prefix { $0 != "?" }
+      let path = String(plain.split(separator: "/").last ?? "")
+      let known = files.firstIndex { $0.path == path }
+      let file = ManifestBuilder.RemoteFile(path: path, sources: (known.map { files[$0].sources } ?? []) + [source])
+      if let known { files[known] = file } else { files.append(file) }
+    }
+    // Whoever types an address may reach it, also a private one; redirects from there may not lead inside.
+    var configuration = AcquisitionConfiguration()
+    configuration.allowances = Set(
+      urls.compactMap { try? HTTPURL($0) }.map { EgressPolicy.Allowance.host($0.host, port: $0.port) })
+    configuration.localRoots = ["/"]
+    let reader = SourceReader(client: HTTPClient(), configuration: configuration)
+    let manifest: ModelManifest
+    do {
+      manifest = try await ManifestBuilder(description(arguments, name: name)).build(
+        files: files, read: { try await reader.read($0, into: $1) })
+    } catch let fault as ManifestBuildFault {
+      throw CommandError("\(fault)")
+    }
+    Terminal.standard.write(manifest.json.canonicalString() + "\n")
+    return .ok
+  }
+
+  private static func description(_ arguments: ParsedArguments, name: String) throws -> ModelDescription {
+    ModelDescription(
+      name: name, version: try arguments.required("version"), license: try arguments.required("license"),
+      runnerType: try arguments.required("runner-type"),
+      protocols: arguments.values("protocol").compactMap(ModelProtocol.init(rawValue:)),
+      runner: try runner(arguments), resources: try resources(arguments))
   }
 
   private static func runner(_ arguments: ParsedArguments) throws -> RunnerRequirement? {

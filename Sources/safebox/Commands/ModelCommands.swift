@@ -23,6 +23,11 @@ enum ModelCommands {
             "runner", value: "digest", "the root file system that may serve it, where the manifest does not say"),
         ] + ProposeCommand.submission, run: propose),
       Command(
+        "watch", "show how an installation goes, until it is over",
+        discussion: "Bytes, rate and time left on a terminal. Exit code as with propose.",
+        arguments: [.positional("proposal", "the installation's action digest"), .json] + BoxConnection.arguments,
+        run: watch),
+      Command(
         "list", "list the models that may be used", arguments: [.json] + BoxConnection.arguments, run: list),
       Command(
         "show", "show a model's manifest, and check that it is the approved one",
@@ -101,6 +106,30 @@ enum ModelCommands {
       manifest: facts.manifest, name: facts.name, version: facts.version, bytes: facts.bytes, files: facts.files,
       licence: facts.licence, runner: runner)
     return try await ProposeCommand.submit(ActionType.installModel, record.params, arguments)
+  }
+
+  private static func watch(_ arguments: ParsedArguments) async throws -> ExitCode {
+    let id = try arguments.required("proposal")
+    guard SHA256Digest(hex: id) != nil else {
+      throw CommandError("\"\(TerminalText.escaped(id))\" is no action digest", exitCode: .usage)
+    }
+    let connection = try BoxConnection(arguments)
+    var bar: ProgressBar?
+    defer { bar?.finish() }
+    while true {
+      let proposal = try await connection.get("/v1/proposals/\(id)?wait=1")
+      let progress = try await connection.get("/v1/system/progress/\(id)")["progress"]
+      if let done = progress?["bytes"]?.integer, let total = progress?["total"]?.integer {
+        let shown =
+          bar ?? ProgressBar(progress?["file"]?.string ?? "fetching", total: UInt64(max(0, total)), unit: .bytes)
+        bar = shown
+        shown.update(UInt64(max(0, done)))
+      }
+      guard proposal["status"]?["name"]?.string == "executing" else {
+        bar?.finish()
+        return ProposalOutput.print(proposal, arguments)
+      }
+    }
   }
 
   private static func list(_ arguments: ParsedArguments) async throws -> ExitCode {

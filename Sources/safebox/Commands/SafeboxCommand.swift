@@ -21,7 +21,8 @@ enum SafeboxCommand {
       CommitteeCommands.command, SecretCommands.command,
       LogCommands.command, ExportsCommand.command, WitnessCommands.command, ReceiptCommands.command,
       AuditCommands.command, ToolCommands.command, RunCommands.command, WorkflowCommands.command, MCPCommand.command,
-      ModelCommands.command, RunnerCommands.command, SnapshotCommands.command, SystemCommands.command,
+      ModelCommands.command, PackageCommands.command, RunnerCommands.command, SnapshotCommands.command,
+      SystemCommands.command,
       DoctorCommand.command,
       CompletionsCommand.command, CompletionsCommand.manual, StatusCommand.version,
     ])
