@@ -215,4 +215,36 @@ import Testing
       #expect(try box.safebox("system", "status", expecting: 1).errors.contains("error: "))
     }
   }
+
+  /// What is there and what has to be fetched come to the same files.
+  @Test func aManifestIsMadeOfADirectoryOrOfAddresses() async throws {
+    try await story {
+      let directory = try TemporaryDirectory()
+      for name in ["a.gguf", "b.json", "c.txt"] { try directory.write(Array("bytes of \(name)".utf8), to: name) }
+      let facts = ["--name", "m", "--version", "1", "--license", "MIT", "--runner-type", "llama-cpp"]
+      let scanned = try Safebox.run(["model", "manifest", "build", directory.path] + facts).json
+      let urls = ["a.gguf", "b.json", "c.txt"].map { "file://\(directory.path)/\($0)" }
+      let fetched = try Safebox.run(["model", "manifest", "build"] + urls + facts).json
+      #expect(scanned == fetched)
+      #expect(scanned["files"]?.array?.count == 3)
+      let gone = try Safebox.run(
+        ["model", "manifest", "build", "file://\(directory.path)/none"] + facts, expecting: 1)
+      #expect(gone.errors.contains("none"))
+    }
+  }
+
+  @Test func aManifestOfPackagesIsMadeOfWhatAptPrints() async throws {
+    try await story {
+      let directory = try TemporaryDirectory()
+      let line = "'http://mirror.example/pool/h/hello_2.10-3_amd64.deb' hello_2.10-3_amd64.deb 53080 "
+      let good = try directory.write(Array((line + "SHA256:\(Self.digest)\n").utf8), to: "good")
+      let manifest = try Safebox.run(["package", "manifest", good, "--name", "hello", "--architecture", "amd64"]).json
+      #expect(manifest["packages"]?.array?.first?["sha256"] == .string(Self.digest))
+      #expect(manifest["packages"]?.array?.first?["version"] == "2.10-3")
+      let weak = try directory.write(Array((line + "MD5Sum:d04c2e9639dee67aa836d8232b1ca658\n").utf8), to: "weak")
+      let refused = try Safebox.run(
+        ["package", "manifest", weak, "--name", "hello", "--architecture", "amd64"], expecting: 1)
+      #expect(refused.errors.contains("SHA-256"))
+    }
+  }
 }

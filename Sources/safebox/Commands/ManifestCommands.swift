@@ -141,7 +141,7 @@ enum ManifestCommands {
       let value = String(option[option.index(after: equals)...])
       values[String(option[..<equals])] = Int64(value).map { .integer($0) } ?? .text(value)
     }
-    return RunnerRequirement(digest: try RunnerRoots.digest(text), arguments: values)
+    return RunnerRequirement(digest: try RunnerRoots.digest(text, argument: "--runner"), arguments: values)
   }
 
   private static func resources(_ arguments: ParsedArguments) throws -> ModelResources? {

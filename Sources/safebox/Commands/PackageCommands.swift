@@ -16,7 +16,8 @@ enum PackageCommands {
         "manifest", "make the manifest of a set from what apt would fetch",
         discussion: """
           Reads the output of `apt-get install --print-uris`, whose lines must carry SHA-256 digests, such as \
-          `apt-get install --print-uris -qq -y curl | safebox package manifest - --name curl --architecture amd64`.
+          `apt-get -o Acquire::ForceHash=SHA256 install --print-uris -qq -y curl | \
+          safebox package manifest - --name curl --architecture amd64`.
           """,
         arguments: [
           .positional("uris", "a file with that output, or - for standard input"),

@@ -90,7 +90,8 @@ enum RunnerCommands {
   }
 
   private static func digest(_ arguments: ParsedArguments) throws -> ExitCode {
-    Terminal.standard.write("\(try RunnerRoots.digest(try arguments.required("directory")).hex)\n")
+    Terminal.standard.write(
+      "\(try RunnerRoots.digest(try arguments.required("directory"), argument: "directory").hex)\n")
     return .ok
   }
 
