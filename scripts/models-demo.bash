@@ -90,7 +90,7 @@ executed() {
 }
 
 models_demo() {
-  local runner manifest decision token number=$number
+  local runner manifest decision token
 
   printf '\n%sPart three: a model.%s Weights that nobody can exchange, in a container without a network.\n' "$bold" "$plain"
   if [ "$(id -u)" != 0 ]; then
@@ -178,8 +178,9 @@ with open(path, "r+b") as file:
 os.chmod(path, 0o444)
 os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 PYTHON
-  as office 1 runner restart embed
-  grep -q 'expected SHA-256' "$place/system.log" || fail "the altered weights were not noticed" "$(tail -n 3 "$place/system.log")"
+  quietly office 1 runner restart embed
+  show <"$place/answer.txt"
+  grep -q 'expected SHA-256' "$place/answer.txt" || fail "the altered weights were not noticed"
   as office 5 model verify all-MiniLM-L6-v2 --root "$place/system"
   say "What is not exactly what was approved is not served."
 

@@ -84,7 +84,7 @@ tool_here() {
 }
 
 tools_demo() {
-  local letter number=$number status=0 booked before
+  local letter status=0 booked before
 
   printf '\n%sPart two: a tool.%s A small program reads letters and proposes payments. Nobody trusts it.\n' "$bold" "$plain"
 

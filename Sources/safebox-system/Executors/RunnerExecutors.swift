@@ -63,7 +63,11 @@ struct BoxRunners: RunnerControl {
   }
 
   func restart(_ runner: ApprovedRunner, serving model: ApprovedModel) async throws -> JSONObject {
-    try await start(runner.record, model).json.object ?? [:]
+    do {
+      return try await start(runner.record, model).json.object ?? [:]
+    } catch {
+      throw OperationFault(code: "runner", detail: "\(error)")
+    }
   }
 }
 
