@@ -44,6 +44,7 @@ struct AcquisitionPlace: Sendable {
     try commit(manifest, hashed)
   }
 
-  private static let patience = 100
+  /// The store waits for a few seconds by itself each time.
+  private static let patience = 3
   private static let pauseMicroseconds: UInt32 = 50_000
 }
