@@ -56,6 +56,14 @@ struct ContainmentTests {
         #expect(containment.limits.cpuPercent == 100)
         #expect(containment.missing.isEmpty)
       }
+      // The container's own table of mounts: point of mount and options are fields 5 and 6 (proc_pid_mountinfo(5)).
+      let pid = try #require(status.pid)
+      let mounts = try String(contentsOfFile: "/proc/\(pid)/mountinfo", encoding: .utf8).split(separator: "\n")
+        .map { $0.split(separator: " ") }
+      for path in ["/", "/proc/sys"] {
+        let options = mounts.last { $0.count > 5 && $0[4] == path }?[5].split(separator: ",")
+        #expect(options?.contains("ro") == true, "\(path)")
+      }
     }
   }
 
