@@ -41,7 +41,7 @@ struct Executors: Sendable {
     table = [
       .createDirectory: try DirectoryCreation(root: root),
       .installModel: ModelInstallation(
-        acquisition: ModelAcquisition(store: store, client: client, configuration: settings.acquisition), store: store),
+        acquisition: ModelAcquisition(store: store, client: client, configuration: settings.acquisition)),
       .removeModel: ModelRemoval(store: store),
       .startRunner: RunnerStart(runners: boxRunners),
       .stopRunner: RunnerStop(runners: boxRunners),

@@ -9,7 +9,6 @@ import SystemOperations
 /// `model.install`: fetches what the manifest lists, verifies every byte, and moves it into its place.
 struct ModelInstallation: OperationExecutor {
   let acquisition: ModelAcquisition
-  let store: ModelStore
 
   func examine(_ mandate: Mandate) throws { _ = try manifest(mandate) }
 
