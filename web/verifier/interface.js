@@ -1,2 +1,4 @@
 // What the page, and the tests that run this script without a page, call.
-globalThis.SafeboxVerifier = Object.freeze({ verifyReceipt, expectedBox, parseJSON, canonical });
+globalThis.SafeboxVerifier = Object.freeze({
+  verifyReceipt, expectedBox, parseJSON, canonical, readEvidence, readAppraisalPolicy, appraiseEvidence, decodeHex,
+});

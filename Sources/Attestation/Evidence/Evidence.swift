@@ -1,0 +1,109 @@
+public import CanonicalJSON
+public import Cryptography
+
+/// Evidence of any kind: `safebox-evidence/v1`, or the raw form in which a platform hands it out.
+public struct Evidence: Sendable {
+  /// The greatest size of a file of evidence, in bytes.
+  public static let maxBytes = 4 << 20
+  static let format = "safebox-evidence/v1"
+
+  /// Every kind that this program can read, in the order in which raw forms are tried.
+  public static let formats: [any EvidenceFormat.Type] = []
+
+  public let content: any EvidenceFormat
+
+  public init(_ content: any EvidenceFormat) { self.content = content }
+
+  public var kind: EvidenceKind { type(of: content).kind }
+
+  /// Reads a file: `safebox-evidence/v1`, or a raw form with what belongs to it beside it.
+  public init(reading file: RawEvidence) throws(FieldError) {
+    guard file.bytes.count <= Self.maxBytes else {
+      throw FieldError(
+        field: "", expected: "at most \(Self.maxBytes) bytes of evidence", actual: "\(file.bytes.count) bytes")
+    }
+    if let json = try? JSON(parsing: file.bytes, limits: .document(maxBytes: Self.maxBytes)),
+      json["format"]?.string == Self.format
+    {
+      self = try Self(json: json)
+      return
+    }
+    for format in Self.formats {
+      if let content = try Self.recognise(format, file) {
+        self.init(content)
+        return
+      }
+    }
+    throw FieldError(
+      field: "", expected: "\(Self.format), or evidence in a form that a platform hands out",
+      actual: "\(file.bytes.count) bytes of something else")
+  }
+
+  private static func recognise<Content: EvidenceFormat>(
+    _: Content.Type, _ file: RawEvidence
+  ) throws(FieldError) -> (any EvidenceFormat)? {
+    try Content.recognise(file)
+  }
+
+  public init(json: JSON) throws(FieldError) { self.init(try Self.content(json)) }
+
+  private static func content(_ json: JSON) throws(FieldError) -> any EvidenceFormat {
+    var reader = try ObjectReader(json)
+    let format = try reader.string("format", maxBytes: 64)
+    guard format == Self.format else {
+      throw FieldError(field: "format", expected: Self.format, actual: JSON.string(format).summary)
+    }
+    let kind = try Self.format(named: try reader.string("kind", maxBytes: 64), field: "kind")
+    let content = try read(kind, &reader)
+    try reader.finish()
+    return content
+  }
+
+  static func format(named name: String, field: String) throws(FieldError) -> any EvidenceFormat.Type {
+    for format in formats where format.kind.rawValue == name { return format }
+    throw FieldError(
+      field: field, expected: formats.map { $0.kind.rawValue }.joined(separator: ", "),
+      actual: JSON.string(name).summary)
+  }
+
+  private static func read<Content: EvidenceFormat>(
+    _: Content.Type, _ reader: inout ObjectReader
+  ) throws(FieldError) -> any EvidenceFormat {
+    try Content(members: &reader)
+  }
+
+  public var json: JSON {
+    var object = content.members
+    object["format"] = .string(Self.format)
+    object["kind"] = .string(kind.rawValue)
+    return .object(object)
+  }
+
+  /// SHA-256 of the RFC 8785 form: the name of the evidence in entries and receipts.
+  public var digest: SHA256Digest { SHA256.hash(json.canonicalBytes()) }
+
+  /// Whether it is genuine and acceptable.
+  ///
+  /// - Parameters:
+  ///   - at: Unix milliseconds.
+  ///   - anchors: what the policy's own anchors are added to.
+  public func appraised(
+    by policy: AppraisalPolicy, binding: Binding, at: Int64, anchors: TrustAnchors = .compiledIn
+  ) -> AttestationReport {
+    var trusted = anchors
+    trusted.anchors += policy.anchors
+    trusted.enrolled.merge(policy.enrolled) { old, _ in old }
+    return content.appraised(by: policy, in: VerificationContext(anchors: trusted, at: at, binding: binding))
+  }
+}
+
+extension EvidenceFormat {
+  func appraised(by policy: AppraisalPolicy, in context: VerificationContext) -> AttestationReport {
+    var checks = CheckList()
+    guard let claims = verify(in: context, into: &checks), checks.holds else {
+      return AttestationReport(kind: Self.kind, checks: checks, claims: nil)
+    }
+    policy.appraise(claims, of: Self.self, into: &checks)
+    return AttestationReport(kind: Self.kind, checks: checks, claims: claims)
+  }
+}

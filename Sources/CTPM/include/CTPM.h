@@ -1,0 +1,3 @@
+#ifndef CTPM_H
+#define CTPM_H
+#endif

@@ -1,0 +1,1 @@
+/// What hardware gives the box.
