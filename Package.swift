@@ -24,6 +24,8 @@ let package = Package(
     .systemLibrary(name: "CSecp256k1", pkgConfig: "libsecp256k1", providers: [.apt(["libsecp256k1-dev"])]),
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+    .systemLibrary(name: "CPKCS11", pkgConfig: "p11-kit-1", providers: [.apt(["libp11-kit-dev"])]),
+    .systemLibrary(name: "CTSS2", pkgConfig: "tss2-esys", providers: [.apt(["libtss2-dev"])]),
     .target(name: "CLinux"),
     // The engine, compiled from Debian's qjs-src. Optimised in every configuration: where the stack ends is part of what
     // a run is.
@@ -39,12 +41,15 @@ let package = Package(
         .unsafeFlags(["-L\(Context.packageDirectory)/.build/engine"]), .linkedLibrary("portablem"),
       ]),
     .target(name: "CJail"),
+    // The TPM's software stack behind functions over bytes, which keeps its giant structures out of Swift.
+    .target(name: "CTPM", dependencies: ["CTSS2"]),
 
     // Storey 0: pure values. No I/O, no clock, no Foundation.
     room("CanonicalJSON"),
     room("Cryptography", ["COpenSSL", "CSecp256k1"]),
     room("OpenClaims", ["CanonicalJSON", "Cryptography"]),
     room("TransparencyLog", ["Cryptography"]),
+    room("Attestation", ["CanonicalJSON", "Cryptography"]),
     room("Governance", ["CanonicalJSON", "Cryptography", "OpenClaims", "JavaScript"]),
     room("Receipts", ["CanonicalJSON", "Cryptography", "OpenClaims", "TransparencyLog", "Governance"]),
 
@@ -56,6 +61,7 @@ let package = Package(
     room("HTTPServer", ["CLinux", "Cryptography"]),
     room("HTTPClient", ["CCurl", "CLinux"]),
     room("Terminal", ["CLinux"]),
+    room("TrustedPlatform", ["CTPM", "CLinux", "CanonicalJSON", "Cryptography", "Attestation"]),
 
     room("Sandbox", ["CJail", "CLinux", "CanonicalJSON", "JavaScript"]),
 
@@ -67,6 +73,13 @@ let package = Package(
     room(
       "Runs",
       ["CanonicalJSON", "Cryptography", "Governance", "HostCalls", "JavaScript", "Keychain", "Sandbox", "Storage"]),
+    // The broker that gives keys to boxes that prove what they run.
+    room(
+      "KeyRelease",
+      [
+        "CPKCS11", "CLinux", "CanonicalJSON", "Cryptography", "Attestation", "Governance", "HTTPClient", "HTTPServer",
+        "ObjectStorage", "Storage", "TrustedPlatform",
+      ]),
     // Models: what they are, how they come here, what serves them, and how they are spoken to.
     room("ObjectStorage", ["CanonicalJSON", "Cryptography", "HTTPClient"]),
     room("Models", ["CanonicalJSON", "Cryptography", "CLinux", "OpenClaims"]),
@@ -141,7 +154,7 @@ let package = Package(
     .executableTarget(
       name: "SafeboxFuzz",
       dependencies: [
-        "Models", "Packages", "Inference",
+        "Attestation", "Models", "Packages", "Inference",
         "CanonicalJSON", "Cryptography", "OpenClaims", "TransparencyLog", "Governance", "Receipts", "HTTPServer",
         "JavaScript",
       ],
@@ -166,6 +179,20 @@ let package = Package(
     tests(
       "StorageTests",
       ["Storage", "StorageFaultProbe", "TransparencyLog", "CanonicalJSON", "Cryptography", "CLinux"]),
+    // Evidence of machines that there are none of.
+    .target(
+      name: "AttestationMint", dependencies: ["Attestation", "CanonicalJSON", "Cryptography"],
+      path: "Tests/AttestationMint", swiftSettings: strict),
+    tests("AttestationTests", ["Attestation", "AttestationMint", "CanonicalJSON", "Cryptography"]),
+    tests(
+      "TrustedPlatformTests",
+      ["TrustedPlatform", "Attestation", "AttestationMint", "CanonicalJSON", "Cryptography", "CLinux"]),
+    tests(
+      "KeyReleaseTests",
+      [
+        "KeyRelease", "Attestation", "AttestationMint", "TrustedPlatform", "Governance", "HTTPClient", "HTTPServer",
+        "Storage", "CanonicalJSON", "Cryptography", "CLinux",
+      ]),
     tests("HTTPServerTests", ["HTTPServer", "Cryptography", "CLinux"]),
     tests("HTTPClientTests", ["HTTPClient", "CLinux", "CanonicalJSON"]),
     tests("TerminalTests", ["Terminal"]),
