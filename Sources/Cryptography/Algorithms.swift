@@ -4,6 +4,7 @@ internal import COpenSSL
 ///
 /// The objects are immutable and reference-counted by the library, so all threads share them.
 enum Algorithms {
+  nonisolated(unsafe) static let sha1 = EVP_MD_fetch(nil, "SHA1", nil)
   nonisolated(unsafe) static let sha256 = EVP_MD_fetch(nil, "SHA256", nil)
   nonisolated(unsafe) static let sha384 = EVP_MD_fetch(nil, "SHA384", nil)
   nonisolated(unsafe) static let sha512 = EVP_MD_fetch(nil, "SHA512", nil)
