@@ -8,12 +8,12 @@ public struct PCRBank: Sendable, Hashable {
   /// The most banks of one TPM that are read.
   public static let maxBanks = 4
 
-  public let algorithm: TPMHash
+  public let algorithm: BankAlgorithm
   /// Each value has as many bytes as the bank's digest.
   public let values: [Int: [UInt8]]
 
   /// - Throws: for an index outside 0...23 and a value of another size than the bank's; `path` names the bank.
-  public init(algorithm: TPMHash, values: [Int: [UInt8]], path: String = "pcrs") throws(FieldError) {
+  public init(algorithm: BankAlgorithm, values: [Int: [UInt8]], path: String = "pcrs") throws(FieldError) {
     for (index, value) in values.sorted(by: { $0.key < $1.key }) {
       guard Self.indexes.contains(index) else {
         throw FieldError(field: "\(path).\(index)", expected: "a register from 0 to 23", actual: "\(index)")
@@ -30,7 +30,12 @@ public struct PCRBank: Sendable, Hashable {
   public subscript(index: Int) -> [UInt8]? { values[index] }
 
   /// `sha256.pcr4`: the name of a register in releases.
-  public static func registerName(_ algorithm: TPMHash, _ index: Int) -> String { "\(algorithm.name).pcr\(index)" }
+  public static func registerName(_ algorithm: BankAlgorithm, _ index: Int) -> String {
+    "\(algorithm.rawValue).pcr\(index)"
+  }
+
+  /// What logs are held against, once a quote over the values is verified.
+  public var measured: MeasuredRegisters { MeasuredRegisters(pcrs: values, algorithm: algorithm) }
 
   /// All values by the names of their registers.
   public var registers: [String: [UInt8]] {
@@ -44,7 +49,7 @@ public struct PCRBank: Sendable, Hashable {
     }
     var banks: [PCRBank] = []
     for (name, json) in object {
-      guard let algorithm = TPMHash(name: name) else {
+      guard let algorithm = BankAlgorithm(rawValue: name) else {
         throw FieldError(
           field: path, expected: "banks named sha1, sha256, sha384 or sha512", actual: JSON.string(name).summary)
       }
@@ -57,7 +62,7 @@ public struct PCRBank: Sendable, Hashable {
   }
 
   private static func values(
-    _ json: JSON, of algorithm: TPMHash, path: String
+    _ json: JSON, of algorithm: BankAlgorithm, path: String
   ) throws(FieldError) -> [Int: [UInt8]] {
     guard let object = json.object, (1...indexes.count).contains(object.count) else {
       throw FieldError(field: path, expected: "an object of 1 to 24 registers", actual: json.summary)
@@ -85,7 +90,7 @@ public struct PCRBank: Sendable, Hashable {
       for (index, value) in bank.values.sorted(by: { $0.key < $1.key }) {
         values[String(index)] = .string(Hex.encode(value))
       }
-      object[bank.algorithm.name] = .object(values)
+      object[bank.algorithm.rawValue] = .object(values)
     }
     return .object(object)
   }

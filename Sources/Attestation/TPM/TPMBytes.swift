@@ -25,11 +25,21 @@ enum TPMHex {
   static func word(_ value: UInt32) -> String { "0x" + Hex.encode(TPMBytes.uint32(value)) }
 }
 
-extension TPMHash {
+extension BankAlgorithm {
+  /// The function, or nil for SHA-1: collisions are made at will (SHAttered, 2017), so nothing that rests on it can pass.
+  var trusted: DigestAlgorithm? {
+    switch self {
+    case .sha1: nil
+    case .sha256: .sha256
+    case .sha384: .sha384
+    case .sha512: .sha512
+    }
+  }
+
   /// Reads a TPM_ALG_ID that must be one of the four.
   init(reading reader: inout ByteReader, _ field: String, path: String) throws(FieldError) {
     let algorithm = try reader.uint16(bigEndian: field)
-    guard let hash = TPMHash(rawValue: algorithm) else {
+    guard let hash = BankAlgorithm(identifier: algorithm) else {
       throw FieldError(
         field: "\(path).\(field)", expected: "SHA-1, SHA-256, SHA-384 or SHA-512", actual: TPMHex.word(algorithm))
     }

@@ -25,10 +25,10 @@ public struct TPMQuote: Sendable, Hashable {
 
   /// Registers of one bank (TPMS_PCR_SELECTION; part 2, section 10.6.2), in the order in which they are hashed.
   public struct Selection: Sendable, Hashable {
-    public let bank: TPMHash
+    public let bank: BankAlgorithm
     public let indexes: [Int]
 
-    public init(bank: TPMHash, indexes: [Int]) {
+    public init(bank: BankAlgorithm, indexes: [Int]) {
       self.bank = bank
       self.indexes = indexes
     }
@@ -99,9 +99,9 @@ public struct TPMQuote: Sendable, Hashable {
     }
     var selections: [Selection] = []
     for _ in 0..<count {
-      let bank = try TPMHash(reading: &reader, "pcrSelect.hash", path: path)
+      let bank = try BankAlgorithm(reading: &reader, "pcrSelect.hash", path: path)
       guard !selections.contains(where: { $0.bank == bank }) else {
-        throw FieldError(field: field, expected: "each bank once", actual: "\(bank.name) twice")
+        throw FieldError(field: field, expected: "each bank once", actual: "\(bank.rawValue) twice")
       }
       let size = try reader.uint8("pcrSelect.sizeofSelect")
       // Three bytes hold the 24 registers that there are; more would select what has no meaning here.

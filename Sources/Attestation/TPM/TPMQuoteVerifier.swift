@@ -14,7 +14,7 @@ public struct VerifiedQuote: Sendable, Hashable {
   }
 
   /// The values of one bank, or nil where none of its registers were quoted.
-  public func bank(_ algorithm: TPMHash) -> PCRBank? { banks.first { $0.algorithm == algorithm } }
+  public func bank(_ algorithm: BankAlgorithm) -> PCRBank? { banks.first { $0.algorithm == algorithm } }
 
   /// All quoted values by the names of their registers, for example `sha256.pcr4`.
   public var registers: [String: [UInt8]] {
@@ -51,13 +51,13 @@ public enum TPMQuoteVerifier {
     }
     checks.pass(.tpmQuote, "\(bytes.count) bytes")
     var holds = checks.require(
-      .tpmSignatureHash, signature.hash.algorithm != nil, expected: "sha256, sha384 or sha512",
-      actual: signature.hash.name)
+      .tpmSignatureHash, signature.hash.trusted != nil, expected: "sha256, sha384 or sha512",
+      actual: signature.hash.rawValue)
     holds =
       checks.require(
         .tpmSignature, signature.isValid(for: bytes, under: key),
         expected: "a signature of the \(key.algorithm) key",
-        actual: "\(signature.scheme.name) with \(signature.hash.name)")
+        actual: "\(signature.scheme.name) with \(signature.hash.rawValue)")
       && holds
     checks.bind(.tpmNonce, quote.extraData, to: binding, fixedWidth: false)
     if case .bytes = binding { holds = binding.matches(quote.extraData, fixedWidth: false) && holds }
@@ -69,9 +69,9 @@ public enum TPMQuoteVerifier {
   }
 
   private static func bank(_ quote: TPMQuote, _ checks: inout CheckList) -> Bool {
-    let names = quote.selections.map(\.bank.name)
+    let names = quote.selections.map(\.bank.rawValue)
     return checks.require(
-      .tpmBank, !names.isEmpty && !names.contains(TPMHash.sha1.name), expected: "sha256, sha384 or sha512",
+      .tpmBank, !names.isEmpty && !names.contains(BankAlgorithm.sha1.rawValue), expected: "sha256, sha384 or sha512",
       actual: names.isEmpty ? "none" : names.joined(separator: ", "))
   }
 
@@ -88,21 +88,21 @@ public enum TPMQuoteVerifier {
   }
 
   /// One text for one set of registers: `sha256: 0, 1, 7`.
-  private static func describe(_ selections: [(bank: TPMHash, indexes: [Int])]) -> String {
+  private static func describe(_ selections: [(bank: BankAlgorithm, indexes: [Int])]) -> String {
     selections.sorted { $0.bank.rawValue < $1.bank.rawValue }
-      .map { "\($0.bank.name): \($0.indexes.map(String.init).joined(separator: ", "))" }.joined(separator: "; ")
+      .map { "\($0.bank.rawValue): \($0.indexes.map(String.init).joined(separator: ", "))" }.joined(separator: "; ")
   }
 
   /// The digest is made with the hash of the signature's scheme, whatever the bank is (TPM 2.0 part 3, section 18.4).
   private static func digest(
-    _ quote: TPMQuote, _ pcrs: [PCRBank], _ hash: TPMHash, _ checks: inout CheckList
+    _ quote: TPMQuote, _ pcrs: [PCRBank], _ hash: BankAlgorithm, _ checks: inout CheckList
   ) -> Bool {
     let values = quote.selections.flatMap { selection in
       let bank = pcrs.first { $0.algorithm == selection.bank }
       return selection.indexes.flatMap { bank?[$0] ?? [] }
     }
-    guard let digest = hash.algorithm?.hash(values) else {
-      checks.fail(.tpmDigest, expected: "a digest of SHA-256 or better", actual: hash.name)
+    guard let digest = hash.trusted?.hash(values) else {
+      checks.fail(.tpmDigest, expected: "a digest of SHA-256 or better", actual: hash.rawValue)
       return false
     }
     return checks.require(

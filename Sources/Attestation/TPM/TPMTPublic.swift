@@ -16,7 +16,7 @@ public struct TPMTPublic: Sendable, Hashable {
     /// TPM_ALG_ID of the scheme.
     public let algorithm: UInt16
     /// nil where the scheme has none (RSAES).
-    public let hash: TPMHash?
+    public let hash: BankAlgorithm?
   }
 
   /// The longest TPMT_PUBLIC that is read, in bytes.
@@ -24,7 +24,7 @@ public struct TPMTPublic: Sendable, Hashable {
 
   /// The TPMT_PUBLIC, of which ``name`` is the digest.
   public let bytes: [UInt8]
-  public let nameAlgorithm: TPMHash
+  public let nameAlgorithm: BankAlgorithm
   public let attributes: TPMObjectAttributes
   /// Digest of the policy that uses of the key must meet; empty where there is none.
   public let authPolicy: [UInt8]
@@ -35,7 +35,7 @@ public struct TPMTPublic: Sendable, Hashable {
   /// The key's name: the identifier of its hash, then the digest of ``bytes`` (TPM 2.0 part 1, section 16). Two keys with one
   /// name are one key with one set of attributes.
   public var name: [UInt8] {
-    TPMBytes.uint16(nameAlgorithm.rawValue) + (nameAlgorithm.algorithm.map { $0.hash(bytes) } ?? [])
+    TPMBytes.uint16(nameAlgorithm.identifier) + (nameAlgorithm.trusted.map { $0.hash(bytes) } ?? [])
   }
 
   /// Reads a TPMT_PUBLIC, or a TPM2B_PUBLIC (the same with its length before it) as tools write it, and nothing after it.
@@ -63,7 +63,7 @@ public struct TPMTPublic: Sendable, Hashable {
       throw FieldError(field: "\(path).type", expected: "RSA or ECC (0x0001, 0x0023)", actual: TPMHex.word(type))
     }
     self.bytes = bytes
-    nameAlgorithm = try TPMHash(reading: &reader, "nameAlg", path: path)
+    nameAlgorithm = try BankAlgorithm(reading: &reader, "nameAlg", path: path)
     guard nameAlgorithm != .sha1 else {
       throw FieldError(field: "\(path).nameAlg", expected: "SHA-256 or better", actual: "SHA-1")
     }
@@ -102,7 +102,7 @@ public struct TPMTPublic: Sendable, Hashable {
     case 0x0015: return Scheme(algorithm: algorithm, hash: nil)
     // RSASSA, RSAPSS, OAEP, ECDSA, ECDH.
     case 0x0014, 0x0016, 0x0017, 0x0018, 0x0019:
-      return Scheme(algorithm: algorithm, hash: try TPMHash(reading: &reader, "scheme.hash", path: path))
+      return Scheme(algorithm: algorithm, hash: try BankAlgorithm(reading: &reader, "scheme.hash", path: path))
     default:
       throw FieldError(
         field: "\(path).scheme", expected: "RSASSA, RSAES, RSAPSS, OAEP, ECDSA, ECDH or none",

@@ -22,11 +22,11 @@ public struct TPMTSignature: Sendable, Hashable {
 
   public let scheme: Scheme
   /// What was hashed and signed, and what the digest of a quote's registers is made with.
-  public let hash: TPMHash
+  public let hash: BankAlgorithm
   /// RSA: the signature as it is. ECDSA: r || s, each as long as the curve's numbers are (32 or 48 bytes).
   public let value: [UInt8]
 
-  public init(scheme: Scheme, hash: TPMHash, value: [UInt8]) {
+  public init(scheme: Scheme, hash: BankAlgorithm, value: [UInt8]) {
     self.scheme = scheme
     self.hash = hash
     self.value = value
@@ -42,7 +42,7 @@ public struct TPMTSignature: Sendable, Hashable {
         actual: TPMHex.word(algorithm))
     }
     self.scheme = scheme
-    hash = try TPMHash(reading: &reader, "hash", path: path)
+    hash = try BankAlgorithm(reading: &reader, "hash", path: path)
     switch scheme {
     case .rsassa, .rsapss: value = try reader.sized16("sig", max: Self.maxBytes)
     case .ecdsa:
@@ -57,7 +57,7 @@ public struct TPMTSignature: Sendable, Hashable {
 
   /// The TPMT_SIGNATURE.
   public var bytes: [UInt8] {
-    let head = TPMBytes.uint16(scheme.rawValue) + TPMBytes.uint16(hash.rawValue)
+    let head = TPMBytes.uint16(scheme.rawValue) + TPMBytes.uint16(hash.identifier)
     guard scheme == .ecdsa else { return head + TPMBytes.sized(value) }
     let half = value.count / 2
     return head + TPMBytes.sized([UInt8](value[..<half])) + TPMBytes.sized([UInt8](value[half...]))
@@ -65,7 +65,7 @@ public struct TPMTSignature: Sendable, Hashable {
 
   /// Whether it belongs to the message under the key. Never with SHA-1; P-256 with SHA-256 alone.
   public func isValid(for message: [UInt8], under key: TPMPublicKey) -> Bool {
-    guard let algorithm = hash.algorithm else { return false }
+    guard let algorithm = hash.trusted else { return false }
     switch (scheme, key) {
     case (.rsassa, .rsa(let key)): return key.isValidPKCS1(value, for: message, hash: algorithm)
     case (.rsapss, .rsa(let key)): return key.isValidPSS(value, for: message, hash: algorithm)
