@@ -50,6 +50,14 @@ public enum P256 {
       }
     }
 
+    /// Whether the signature, with low or high s, belongs to the digest of the message by the hash that a format prescribes.
+    public func isValid(_ signature: ECDSASignature, for message: [UInt8], hash: DigestAlgorithm) -> Bool {
+      let digest = hash.hash(message)
+      return signature.der.withUnsafeBytes { signature in
+        digest.withUnsafeBytes { key.verifies(signature, of: $0) }
+      }
+    }
+
     func withLibraryKey<Result, Failure: Error>(
       _ body: (LibraryKey) throws(Failure) -> Result
     ) throws(Failure) -> Result {

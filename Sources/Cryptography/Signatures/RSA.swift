@@ -11,6 +11,8 @@ public enum RSA {
 
     /// The canonical SubjectPublicKeyInfo.
     public let spkiDER: [UInt8]
+    /// The size of the modulus, in bits.
+    public let modulusBitCount: Int
     private let key: LibraryKey
 
     /// Reads the one DER encoding of an `rsaEncryption` key (RFC 3279 section 2.3.1) and nothing after it.
@@ -36,6 +38,7 @@ public enum RSA {
         throw .unsupportedKey(expected: "RSA with an odd exponent of 65537 to 2^32 - 1", actual: "another exponent")
       }
       spkiDER = bytes
+      modulusBitCount = bits
     }
 
     /// The key of a big-endian modulus and exponent, as a JSON Web Key carries them (RFC 7518 section 6.3.1).
