@@ -1,12 +1,22 @@
 public import CanonicalJSON
 
-/// What logs say that the registers prove. Only ``MeasurementLogs/verify(against:into:)`` makes one.
+/// What logs say that signed registers prove. Only ``MeasurementLogs/verify(against:into:)`` makes one.
 public struct MeasurementClaims: Sendable, Hashable {
-  /// The runtime events; nil where no log of them was there.
+  /// What the firmware's log proves; nil where there was none, or where it does not hold.
+  public internal(set) var boot: BootFacts?
+  /// The runtime events; nil where there was no log of them, or where it does not hold.
   public internal(set) var runtime: RuntimeLog?
+  /// The register of runtime events, as releases name it.
+  let registerName: String
 
-  init() {}
+  init(registerName: String) { self.registerName = registerName }
 
-  /// For programs and people.
-  public var json: JSON { .object(JSONObject()) }
+  /// `eventLog` and `runtime`, null where there was none.
+  public var json: JSON {
+    ["eventLog": boot?.json ?? .null, "runtime": runtime.map(json) ?? .null]
+  }
+
+  private func json(_ log: RuntimeLog) -> JSON {
+    ["register": .string(registerName), "locked": .bool(log.isLocked), "events": log.json]
+  }
 }

@@ -40,6 +40,28 @@ public struct MeasurementLogs: Sendable, Hashable {
   ///
   /// - Returns: What the logs say, as far as the registers prove it. Use it only where `checks` still hold.
   public func verify(against registers: MeasuredRegisters, into checks: inout CheckList) -> MeasurementClaims {
-    MeasurementClaims()
+    var claims = MeasurementClaims(registerName: registers.name(registers.runtimeIndex))
+    var initial: [UInt8]?
+    var initialIsKnown = true
+    if let eventLog {
+      let continued = runtime == nil ? nil : registers.runtimeIndex
+      let result = EventLogVerifier.verify(eventLog, against: registers, continued: continued, into: &checks)
+      claims.boot = result?.facts
+      initial = result?.replayed[registers.runtimeIndex]
+      initialIsKnown = result != nil
+    } else {
+      for id in EventLogVerifier.checks { checks.notApplicable(id, "the evidence has no event log") }
+    }
+    guard let runtime else {
+      for id in RuntimeVerifier.checks { checks.notApplicable(id, "the evidence has no runtime events") }
+      return claims
+    }
+    guard initialIsKnown else {
+      checks.demand(RuntimeVerifier.checks)
+      for id in RuntimeVerifier.checks { checks.notPerformed(id, "the event log before them does not hold") }
+      return claims
+    }
+    if RuntimeVerifier.verify(runtime, from: initial, against: registers, into: &checks) { claims.runtime = runtime }
+    return claims
   }
 }
