@@ -11,6 +11,9 @@ enum Algorithms {
   nonisolated(unsafe) static let aes128GCM = EVP_CIPHER_fetch(nil, "AES-128-GCM", nil)
   nonisolated(unsafe) static let aes192GCM = EVP_CIPHER_fetch(nil, "AES-192-GCM", nil)
   nonisolated(unsafe) static let aes256GCM = EVP_CIPHER_fetch(nil, "AES-256-GCM", nil)
+  nonisolated(unsafe) static let aes128CFB = EVP_CIPHER_fetch(nil, "AES-128-CFB", nil)
+  nonisolated(unsafe) static let aes192CFB = EVP_CIPHER_fetch(nil, "AES-192-CFB", nil)
+  nonisolated(unsafe) static let aes256CFB = EVP_CIPHER_fetch(nil, "AES-256-CFB", nil)
   nonisolated(unsafe) static let chaCha20Poly1305 = EVP_CIPHER_fetch(nil, "ChaCha20-Poly1305", nil)
   nonisolated(unsafe) static let hkdf = EVP_KDF_fetch(nil, "HKDF", nil)
 

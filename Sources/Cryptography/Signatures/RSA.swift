@@ -78,6 +78,15 @@ public enum RSA {
       }
     }
 
+    /// How many bytes the modulus, and so a signature or a ciphertext, has.
+    public var byteCount: Int { (Int(EVP_PKEY_get_bits(key.pointer)) + 7) / 8 }
+
+    func withLibraryKey<Result, Failure: Error>(
+      _ body: (LibraryKey) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+      try body(key)
+    }
+
     public static func == (left: PublicKey, right: PublicKey) -> Bool { left.spkiDER == right.spkiDER }
     public func hash(into hasher: inout Hasher) { hasher.combine(spkiDER) }
   }
