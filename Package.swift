@@ -49,9 +49,10 @@ let package = Package(
     room("Cryptography", ["COpenSSL", "CSecp256k1"]),
     room("OpenClaims", ["CanonicalJSON", "Cryptography"]),
     room("TransparencyLog", ["Cryptography"]),
-    room("Attestation", ["CanonicalJSON", "Cryptography"]),
-    room("Governance", ["CanonicalJSON", "Cryptography", "OpenClaims", "JavaScript"]),
-    room("Receipts", ["CanonicalJSON", "Cryptography", "OpenClaims", "TransparencyLog", "Governance"]),
+    // What hardware says of itself: formats, verifiers, appraisal.
+    room("Attestation", ["CanonicalJSON", "Cryptography", "OpenClaims"]),
+    room("Governance", ["Attestation", "CanonicalJSON", "Cryptography", "OpenClaims", "JavaScript"]),
+    room("Receipts", ["Attestation", "CanonicalJSON", "Cryptography", "OpenClaims", "TransparencyLog", "Governance"]),
 
     room("JavaScript", ["CQuickJS", "CanonicalJSON"]),
     room("Ethereum", ["CanonicalJSON", "Cryptography"]),
@@ -78,7 +79,7 @@ let package = Package(
       "KeyRelease",
       [
         "CPKCS11", "CLinux", "CanonicalJSON", "Cryptography", "Attestation", "Governance", "HTTPClient", "HTTPServer",
-        "ObjectStorage", "Storage", "TrustedPlatform",
+        "HostCalls", "ObjectStorage", "OpenClaims", "Storage", "TrustedPlatform",
       ]),
     // Models: what they are, how they come here, what serves them, and how they are spoken to.
     room("ObjectStorage", ["CanonicalJSON", "Cryptography", "HTTPClient"]),
@@ -111,7 +112,8 @@ let package = Package(
       [
         "CanonicalJSON", "Cryptography", "OpenClaims", "TransparencyLog", "Governance", "Receipts", "Storage",
         "HTTPServer", "HTTPClient", "Witness", "Audit", "AuditExport", "CLinux", "HostCalls", "Inference",
-        "JavaScript", "Keychain", "Models", "Packages", "Runners", "Runs", "Sandbox", "SystemOperations",
+        "JavaScript", "Keychain", "Models", "Packages", "Runners", "Runs", "Sandbox", "SystemOperations", "Attestation",
+        "TrustedPlatform", "KeyRelease",
       ]),
     // The process in the jail: static, because there is nothing in there to load.
     .executableTarget(
@@ -140,7 +142,7 @@ let package = Package(
         "SystemOperations",
         "CanonicalJSON", "Cryptography", "OpenClaims", "TransparencyLog", "Governance", "Receipts", "Storage",
         "HTTPServer", "HTTPClient", "Terminal", "Witness", "Audit", "BoxService", "CLinux", "ModelContextProtocol",
-        "HostCalls", "JavaScript", "Keychain", "Runs", "Sandbox",
+        "HostCalls", "JavaScript", "Keychain", "Runs", "Sandbox", "Attestation", "TrustedPlatform", "KeyRelease",
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -148,7 +150,8 @@ let package = Package(
       dependencies: [
         "CanonicalJSON", "Cryptography", "OpenClaims", "TransparencyLog", "Governance", "Receipts", "Storage",
         "HTTPServer", "HTTPClient", "BoxService", "Audit", "CLinux", "HostCalls", "JavaScript", "Keychain", "Runs",
-        "Sandbox", "Acquisition", "Models", "Runners", "Snapshots", "Inference",
+        "Sandbox", "Acquisition", "Models", "Runners", "Snapshots", "Inference", "Attestation", "TrustedPlatform",
+        "AttestationMint",
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -183,7 +186,7 @@ let package = Package(
     .target(
       name: "AttestationMint", dependencies: ["Attestation", "CanonicalJSON", "Cryptography"],
       path: "Tests/AttestationMint", swiftSettings: strict),
-    tests("AttestationTests", ["Attestation", "AttestationMint", "CanonicalJSON", "Cryptography"]),
+    tests("AttestationTests", ["Attestation", "AttestationMint", "CanonicalJSON", "Cryptography", "OpenClaims"]),
     tests(
       "TrustedPlatformTests",
       ["TrustedPlatform", "Attestation", "AttestationMint", "CanonicalJSON", "Cryptography", "CLinux"]),

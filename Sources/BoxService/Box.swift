@@ -6,6 +6,7 @@ import HTTPClient
 import HTTPServer
 import HostCalls
 import Keychain
+import OpenClaims
 import Receipts
 import Runs
 import Sandbox
@@ -66,6 +67,8 @@ public final class Box: Sendable {
   /// The process that installs models and runs runners; nil where the configuration names none.
   let process: PrivilegedProcess?
   private let inference: BoxInference?
+  /// Nil where the configuration names no machine that vouches for the box.
+  let attestation: BoxAttestation?
   let events: EventHub
   let metrics: Metrics
   let witnesses: WitnessKeeper?
@@ -138,12 +141,12 @@ public final class Box: Sendable {
     switch verdict {
     case .readOnly(let reason):
       startMode = .readOnly(reason: "\(reason)")
-      (core, runs, blobs, witnesses, process, inference) = (nil, nil, nil, nil, nil, nil)
+      (core, runs, blobs, witnesses, process, inference, attestation) = (nil, nil, nil, nil, nil, nil, nil)
     case .ready(let writer):
       if client != nil, !quorumAtStart {
         // Too few witnesses answered to exclude that this is an older copy of the log.
         startMode = .readOnly(reason: "too few witnesses answered to exclude a rollback")
-        (core, runs, blobs, witnesses, process, inference) = (nil, nil, nil, nil, nil, nil)
+        (core, runs, blobs, witnesses, process, inference, attestation) = (nil, nil, nil, nil, nil, nil, nil)
         break
       }
       let usage = UsageBook()
@@ -153,7 +156,7 @@ public final class Box: Sendable {
         state = try LogFold.run(store.reader, epochs: epochs, usage: usage)
       } catch {
         startMode = .readOnly(reason: "\(error)")
-        (core, runs, blobs, witnesses, process, inference) = (nil, nil, nil, nil, nil, nil)
+        (core, runs, blobs, witnesses, process, inference, attestation) = (nil, nil, nil, nil, nil, nil, nil)
         break
       }
       let sequencer = try Sequencer(
@@ -196,11 +199,15 @@ public final class Box: Sendable {
       let orders = process.map { process in
         ActionType.system.sorted().map { SystemExecutor(type: $0, process: process) }
       }
+      attestation = try Self.attestation(
+        configuration.attestation, state: sequencer, keys: BoxKeys(ed25519: identity.ed25519, es256: identity.es256),
+        signer: ClaimSigner(keys.es256), evidence: ContentStore(kind: .evidence, blobs: blobs, blocking: blocking),
+        environment: environment, onFault: { Self.sound(alarm, $0, sequencer, environment.report) })
       let executors = ExecutorTable(services.executors + environment.executors + (orders ?? []))
       let openings = OpeningStore(blobs: blobs, blocking: blocking)
       let scheduler = ExecutionScheduler(
         sequencer: sequencer, executors: executors, openings: openings, metrics: metrics, clock: environment.clock,
-        report: environment.report)
+        report: environment.report, measurer: attestation?.measurement)
       let calls = HostCallTable.standard(services)
       let sources = ContentStore(kind: .source, blobs: blobs, blocking: blocking)
       let methods = Dictionary((calls.methods + WorkflowMethods.all).map { ($0.name, $0) }) { first, _ in first }
@@ -264,6 +271,8 @@ public final class Box: Sendable {
       let (apiServer, adminServer) = try makeServers()
       let toolServer = inference.map(makeToolServer)
       servers.withLock { $0 = [apiServer, adminServer] + (toolServer.map { [$0] } ?? []) }
+      // Before anything is decided or carried out: nothing is used that was not measured.
+      if core != nil { try await vouch() }
       // Before the runs are taken up again: the first thing that one of them asks may be a model.
       _ = try toolServer?.start()
       await core?.scheduler.resume()
@@ -310,6 +319,7 @@ public final class Box: Sendable {
   public func stop() async {
     events.close()
     await witnesses?.stop()
+    await attestation?.keeper.stop()
     let servers = servers.withLock { servers in
       defer { servers = [] }
       return servers
@@ -386,6 +396,16 @@ public final class Box: Sendable {
           }
           return process
         }
+      ).endpoints
+    endpoints +=
+      AttestationRoutes(
+        identity: { [self] in
+          guard let attestation else {
+            throw Problem(status: 404, code: "no_attestation", detail: "no machine vouches for this box")
+              .with("next_steps", ["name one in box.json, see docs/attestation.md"])
+          }
+          return attestation.keeper
+        }, core: core
       ).endpoints
     endpoints += ReceiptRoutes(core: core, witnesses: witnesses).endpoints + SecretRoutes(core: core).endpoints
     return endpoints

@@ -51,7 +51,9 @@ public struct Population: Sendable, Hashable {
     case .executionFinished:
       Self.count(entry.body["outcome"]?.string ?? "", in: &outcomes)
       if entry.body["epoch"] != nil { epochsOpened += 1 }
-    case .proposalObjected, .proposalWithdrawn, .runStarted, .runResumed, .runCalled, .runFinished: return
+    case .proposalObjected, .proposalWithdrawn, .runStarted, .runResumed, .runCalled, .runFinished, .identityClaimed,
+      .codeMeasured:
+      return
     }
   }
 

@@ -108,7 +108,9 @@ public struct PolicySimulation {
 
   private mutating func note(_ entry: Entry, _ id: SHA256Digest, index: UInt64, denied: SimulatedOutcome?) {
     switch entry.kind {
-    case .boxCreated, .executionFinished, .runStarted, .runResumed, .runCalled, .runFinished: return
+    case .boxCreated, .executionFinished, .runStarted, .runResumed, .runCalled, .runFinished, .identityClaimed,
+      .codeMeasured:
+      return
     case .proposalOpened: open(entry, index, denied: denied)
     case .proposalApproved, .proposalObjected:
       guard trials[id] != nil else { return }

@@ -14,6 +14,28 @@ extension Fault {
     case .vote(let fault): fault.expectation
     case .execution(let fault): fault.expectation
     case .run(let fault): fault.expectation
+    case .identity(let fault): fault.expectation
+    case .measurement(let fault): fault.expectation
+    }
+  }
+}
+
+extension IdentityFault {
+  fileprivate var expectation: (expected: String, actual: String)? {
+    switch self {
+    case .claim(let fault): fault.expectation
+    case .key: nil
+    case .future(let size, let actual): ("at most \(size)", "\(actual)")
+    case .counter(let last, let actual): ("at least \(last)", actual.map { "\($0)" } ?? "none")
+    }
+  }
+}
+
+extension MeasurementFault {
+  fileprivate var expectation: (expected: String, actual: String)? {
+    switch self {
+    case .boot(let expected, let actual), .index(let expected, let actual): ("\(expected)", "\(actual)")
+    case .locked, .tooMany, .repeated, .unmeasured: nil
     }
   }
 }

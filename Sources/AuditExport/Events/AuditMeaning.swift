@@ -74,6 +74,8 @@ public struct AuditMeaning: Sendable, Hashable {
       default: (severity, result, isAlarm) = (.high, .unknown, true)
       }
     case .runStarted: (title, severity, result, isAlarm) = ("Run started", .informational, .success, false)
+    case .identityClaimed: (title, severity, result, isAlarm) = ("Identity claimed", .low, .success, false)
+    case .codeMeasured: (title, severity, result, isAlarm) = ("Code measured", .low, .success, false)
     case .runResumed: (title, severity, result, isAlarm) = ("Run resumed", .informational, .success, false)
     case .runCalled:
       title = "Host call answered"
@@ -92,6 +94,7 @@ public struct AuditMeaning: Sendable, Hashable {
     switch kind {
     case .proposalOpened: body["statement"]?["action"]?["type"]?.string
     case .runCalled: body["method"]?.string
+    case .codeMeasured: body["event"]?["kind"]?.string
     default: nil
     }
   }
@@ -108,7 +111,7 @@ public struct AuditMeaning: Sendable, Hashable {
       let names = (body["approvals"]?.array ?? []).compactMap(\.string)
       return names.isEmpty ? .box : .signers(names)
     case .runCalled, .runFinished: return body["run"]?.string.map(Actor.run) ?? .box
-    case .boxCreated, .executionFinished, .runResumed: return .box
+    case .boxCreated, .executionFinished, .runResumed, .identityClaimed, .codeMeasured: return .box
     }
   }
 
@@ -127,7 +130,10 @@ public struct AuditMeaning: Sendable, Hashable {
     case .executionFinished: body["outcome"]?.string
     case .runStarted, .runResumed: body["engine"]?.string
     case .runFinished: body["failure"]?["kind"]?.string
-    case .boxCreated, .proposalOpened, .proposalApproved, .proposalObjected, .proposalWithdrawn, .runCalled: nil
+    case .codeMeasured: body["event"]?["name"]?.string
+    case .boxCreated, .proposalOpened, .proposalApproved, .proposalObjected, .proposalWithdrawn, .runCalled,
+      .identityClaimed:
+      nil
     }
   }
 }

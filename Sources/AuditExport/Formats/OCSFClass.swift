@@ -33,7 +33,7 @@ enum OCSFClass {
       return
     }
     switch event.kind {
-    case .boxCreated: self = .configurationChange
+    case .boxCreated, .identityClaimed, .codeMeasured: self = .configurationChange
     case .proposalOpened: self = .entityManagement(.create)
     case .proposalApproved, .proposalObjected: self = .entityManagement(.update)
     case .proposalWithdrawn: self = .entityManagement(.delete)

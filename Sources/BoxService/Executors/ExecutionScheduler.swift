@@ -19,6 +19,8 @@ actor ExecutionScheduler {
   private let metrics: Metrics
   private let clock: @Sendable () -> Int64
   private let report: @Sendable (String) -> Void
+  /// Measures what executions bring into use; nil where the box measures nothing.
+  private let measurer: CodeMeasurement?
   private var running: [SHA256Digest: Task<Void, Never>] = [:]
   /// Considered while they ran: what the run looked at may be older than what caused the call.
   private var again: Set<SHA256Digest> = []
@@ -34,8 +36,10 @@ actor ExecutionScheduler {
 
   init(
     sequencer: Sequencer, executors: ExecutorTable, openings: OpeningStore, metrics: Metrics,
-    clock: @escaping @Sendable () -> Int64, report: @escaping @Sendable (String) -> Void
+    clock: @escaping @Sendable () -> Int64, report: @escaping @Sendable (String) -> Void,
+    measurer: CodeMeasurement? = nil
   ) {
+    self.measurer = measurer
     self.sequencer = sequencer
     self.executors = executors
     self.openings = openings
@@ -205,6 +209,12 @@ actor ExecutionScheduler {
   }
 
   private func execute(_ id: SHA256Digest) async {
+    do {
+      // Before the start is recorded: the fold refuses what would use code that no quote shows.
+      try await measurer?.prepare(for: id)
+    } catch {
+      return report("\(id): what it brings into use could not be measured: \(error)")
+    }
     let started: Sequencer.Started
     do {
       guard case .started(let answer) = try await sequencer.submit(.start(id)).response else { return }
@@ -305,6 +315,11 @@ actor ExecutionScheduler {
     guard let recorded = await record(id, kind, result) else { return }
     metrics.count("safebox_executions_total", ("outcome", recorded.rawValue))
     if ActionType.folded.contains(statement.action.type) {
+      do {
+        try await measurer?.closeWhereDue()
+      } catch {
+        report("\(id): the end of measuring could not be marked: \(error)")
+      }
       await sweep()
     } else {
       await considerFollowers(of: id)

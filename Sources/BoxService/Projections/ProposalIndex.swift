@@ -93,7 +93,7 @@ struct ProposalIndex: Sendable {
         try connection.statement("INSERT OR IGNORE INTO p_proposals_epochs(epoch, idx) VALUES (?, ?)")
           .run(.integer(epoch), index)
       }
-    case .runStarted, .runResumed, .runCalled, .runFinished: return
+    case .runStarted, .runResumed, .runCalled, .runFinished, .identityClaimed, .codeMeasured: return
     }
   }
 

@@ -1,3 +1,4 @@
+import Attestation
 import CanonicalJSON
 import Cryptography
 import Governance
@@ -14,6 +15,9 @@ public final class Sequencer: Sendable {
     case start(SHA256Digest)
     case finish(SHA256Digest, Outcome, JSONObject)
     case run(RunStep)
+    case claim(IdentityClaimed)
+    /// Code that is about to be measured; the first of a start of the machine begins with a fresh register.
+    case measure(RuntimeEvent, isFirst: Bool)
   }
 
   /// What happened to a run. The fold checks all of it, and computes what the end says.
@@ -147,6 +151,13 @@ public final class Sequencer: Sendable {
     case .run(.finished(let id, let fuel, let outcome)):
       let finished = try state.finishRunDraft(for: id, fuel: fuel, outcome: outcome)
       return try append(finished, to: &state, at: at, .recorded(at))
+    case .claim(let body): return try append(body, to: &state, at: at, .recorded(at))
+    case .measure(let event, let isFirst):
+      let measured = state.measured
+      let body = CodeMeasured(
+        boot: isFirst ? measured.boot + 1 : measured.boot, index: isFirst ? 0 : Int64(measured.events.count),
+        event: event)
+      return try append(body, to: &state, at: at, .recorded(at))
     }
   }
 

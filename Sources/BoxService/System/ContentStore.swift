@@ -2,12 +2,13 @@ import CanonicalJSON
 import Cryptography
 import Storage
 
-/// Documents by their SHA-256: sources of tools, manifests of models and packages. They are no secrets of a community:
+/// Documents by their SHA-256: sources of tools, manifests of models and packages, evidence. They are no secrets of a community:
 /// whoever approves them reads them, and they lie in the blob store like everything else that is too long for the log.
 struct ContentStore: Sendable {
   enum Kind: String, Sendable {
     case source
     case manifest
+    case evidence
   }
 
   static let maxBytes = 1 << 20

@@ -13,6 +13,8 @@ public enum EntryKind: String, Sendable, Hashable, CaseIterable {
   case runResumed = "run.resumed"
   case runCalled = "run.called"
   case runFinished = "run.finished"
+  case identityClaimed = "identity.claimed"
+  case codeMeasured = "code.measured"
 
   /// Whether an entry of this kind is about a run of a tool.
   public var isOfRun: Bool {

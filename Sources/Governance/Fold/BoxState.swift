@@ -38,6 +38,10 @@ public struct BoxState: Sendable {
   var communities: [String: CommunityRecord] = [:]
   var maxCommunities = CommunityRecord.maxCount
   var system = SystemRegistry()
+  var releaseRegistry = ReleaseRegistry()
+  var claimedIdentity: ClaimedIdentity?
+  /// The code that was measured since the machine started.
+  public internal(set) var measured = MeasuredCode()
   var runs: [RunID: LiveRun] = [:]
   var maxRuns = LiveRun.maxCount
   let signatures: SignatureCheck

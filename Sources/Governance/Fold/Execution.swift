@@ -18,6 +18,11 @@ extension BoxState {
     } catch {
       throw .effect(error)
     }
+    do {
+      try requireMeasured(for: proposal)
+    } catch {
+      throw .effect(.measurement(error))
+    }
     return (proposal, satisfaction)
   }
 

@@ -12,6 +12,8 @@ public enum Fault: Error, Sendable, Hashable {
   case vote(VoteFault)
   case execution(ExecutionFault)
   case run(RunFault)
+  case identity(IdentityFault)
+  case measurement(MeasurementFault)
 
   /// A stable name, for example `statement.expired`.
   public var code: String {
@@ -24,6 +26,8 @@ public enum Fault: Error, Sendable, Hashable {
     case .vote(let fault): fault.code
     case .execution(let fault): fault.code
     case .run(let fault): fault.code
+    case .identity(let fault): fault.code
+    case .measurement(let fault): fault.code
     }
   }
 }
@@ -39,6 +43,8 @@ extension Fault: CustomStringConvertible {
     case .vote(let fault): "\(fault)"
     case .execution(let fault): "\(fault)"
     case .run(let fault): "\(fault)"
+    case .identity(let fault): "\(fault)"
+    case .measurement(let fault): "\(fault)"
     }
   }
 }
@@ -166,6 +172,13 @@ public enum EffectFault: Error, Sendable, Hashable, CustomStringConvertible {
   case modelsFull(limit: Int)
   case noRunner(String)
   case runnersFull(limit: Int)
+  /// That name and version was approved before: nothing is ever overwritten.
+  case releaseExists(name: String, version: String)
+  /// Not approved, or revoked.
+  case noRelease(name: String, version: String)
+  case releasesFull(limit: Int)
+  /// What measurement forbids.
+  case measurement(MeasurementFault)
 
   public var code: String {
     switch self {
@@ -183,6 +196,10 @@ public enum EffectFault: Error, Sendable, Hashable, CustomStringConvertible {
     case .modelsFull: "effect.models-full"
     case .noRunner: "effect.no-runner"
     case .runnersFull: "effect.runners-full"
+    case .releaseExists: "effect.release-exists"
+    case .noRelease: "effect.no-release"
+    case .releasesFull: "effect.releases-full"
+    case .measurement(let fault): fault.code
     }
   }
 
@@ -203,6 +220,10 @@ public enum EffectFault: Error, Sendable, Hashable, CustomStringConvertible {
     case .modelsFull(let limit): "there is room for \(limit) models and no more"
     case .noRunner(let name): "there is no runner \(name)"
     case .runnersFull(let limit): "there is room for \(limit) runners and no more"
+    case .releaseExists(let name, let version): "\(name) \(version) was approved already: approve another version"
+    case .noRelease(let name, let version): "\(name) \(version) is not approved, or is revoked"
+    case .releasesFull(let limit): "there is room for \(limit) releases and no more"
+    case .measurement(let fault): "\(fault)"
     }
   }
 }

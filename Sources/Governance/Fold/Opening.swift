@@ -133,6 +133,10 @@ extension BoxState {
       guard communities[name] != nil || communities.count < maxCommunities else {
         throw .communitiesFull(limit: maxCommunities)
       }
+    case .approveRelease(let release): try releaseRegistry.checkApprove(release)
+    case .revokeRelease(let name, let version): try releaseRegistry.checkRevoke(name: name, version: version)
+    case .lockMeasurement:
+      guard !measured.isClosed else { throw .measurement(.locked) }
     case .ratify(let id):
       let waiting = restraints.contains { $0.proposal == id && $0.lapse != .never && $0.holds(at: now) }
       guard waiting else { throw .nothingToRatify(id) }

@@ -30,6 +30,12 @@ extension BoxState {
     case .finished(let id, let outcome):
       let (settled, opensEpoch) = finish(id, outcome, at: now, index: index)
       return Applied(index: index, proposal: id, settled: settled, opensEpoch: opensEpoch)
+    case .claimed(let claimed):
+      claimedIdentity = claimed
+      return Applied(index: index, proposal: nil, settled: [], opensEpoch: false)
+    case .measured(let body):
+      perform(body)
+      return Applied(index: index, proposal: nil, settled: [], opensEpoch: false)
     case .ran(let step):
       return Applied(index: index, proposal: nil, run: perform(step, at: now), settled: [], opensEpoch: false)
     }
@@ -123,6 +129,16 @@ extension BoxState {
       return []
     case .community(let name, let settings):
       communities[name] = CommunityRecord(settings: settings, proposal: proposal.id)
+      return []
+    case .approveRelease(let release):
+      releaseRegistry.approve(release, by: proposal.id, index: index)
+      return []
+    case .revokeRelease(let name, let version):
+      releaseRegistry.revoke(name: name, version: version, by: proposal.id)
+      return []
+    case .lockMeasurement:
+      // The marker in the register is an entry of its own, which the box appends before it extends.
+      if measured.isOn { measured.lockDue = proposal.id }
       return []
     }
   }

@@ -24,6 +24,7 @@ public enum RunFault: Error, Sendable, Hashable {
   case pending(limit: Int)
   case chain(expected: SHA256Digest, actual: SHA256Digest)
   case execution(expected: SHA256Digest, actual: SHA256Digest)
+  case measurement(MeasurementFault)
 }
 
 extension RunFault: CustomStringConvertible {
@@ -43,6 +44,7 @@ extension RunFault: CustomStringConvertible {
     case .pending: "run.pending"
     case .chain: "run.chain"
     case .execution: "run.execution"
+    case .measurement(let fault): fault.code
     }
   }
 
@@ -64,6 +66,7 @@ extension RunFault: CustomStringConvertible {
     case .pending(let limit): "more than \(limit) calls would be waiting"
     case .chain(let expected, let actual): "names the chain \(actual), the answers make \(expected)"
     case .execution(let expected, let actual): "names the execution \(actual), the run makes \(expected)"
+    case .measurement(let fault): "\(fault)"
     }
   }
 }

@@ -16,6 +16,11 @@ extension BoxState {
       throw .retiredTool(name: tool.manifest.name, version: tool.manifest.version)
     }
     try Self.check(body.isolation, tool)
+    do {
+      try requireMeasured(.tool, body.tool)
+    } catch {
+      throw .measurement(error)
+    }
     for case let id? in [body.parent?.run, body.client.run] where runs[id] == nil { throw .unknownRun(id) }
     return .ran(.started(LiveRun(body, at: now, index: size)))
   }

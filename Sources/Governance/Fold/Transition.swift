@@ -12,6 +12,8 @@ enum Transition {
   case started(SHA256Digest, Proposal.Start)
   case finished(SHA256Digest, Outcome)
   case ran(RunTransition)
+  case claimed(ClaimedIdentity)
+  case measured(CodeMeasured)
 }
 
 /// What folding an entry did.
@@ -76,6 +78,20 @@ extension BoxState {
     case .runFinished:
       let body = try Self.read(entry, RunFinished.init(body:))
       return try Self.run { () throws(RunFault) in try checkRunFinished(body) }
+    case .identityClaimed:
+      let body = try Self.read(entry, IdentityClaimed.init(body:))
+      do {
+        return try checkIdentity(body, at: now)
+      } catch {
+        throw .identity(error)
+      }
+    case .codeMeasured:
+      let body = try Self.read(entry, CodeMeasured.init(body:))
+      do {
+        return try checkMeasured(body)
+      } catch {
+        throw .measurement(error)
+      }
     }
   }
 

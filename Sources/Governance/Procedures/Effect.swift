@@ -1,3 +1,4 @@
+import Attestation
 import CanonicalJSON
 import Cryptography
 
@@ -26,6 +27,12 @@ public enum Effect: Sendable, Hashable {
   case retire(name: String, version: String)
   /// How a community's calls reach the world.
   case community(String, settings: JSONObject)
+  /// A release whose reference values are accepted.
+  case approveRelease(Release)
+  /// A release that is accepted no more.
+  case revokeRelease(name: String, version: String)
+  /// Nothing more is measured until the machine starts again.
+  case lockMeasurement
 
   /// Whether something outside the fold brings it about, which may end in `unknown`.
   var isOutside: Bool {
@@ -97,6 +104,15 @@ public enum Effect: Sendable, Hashable {
           actual: settings.object == nil ? settings.summary : "\(bytes) bytes")
       }
       effect = .community(name, settings: object)
+    case ActionType.approveRelease:
+      effect = .approveRelease(try Release(json: publicJSON("release", &reader), path: reader.pathOf("release")))
+    case ActionType.revokeRelease:
+      effect = .revokeRelease(
+        name: try reader.string("name", maxBytes: 128), version: try reader.string("version", maxBytes: 64))
+      try note("reason", &reader)
+    case ActionType.lockMeasurement:
+      effect = .lockMeasurement
+      try note("reason", &reader)
     case ActionType.revoke:
       effect = .restrain(.revoke(try reader.name("signer")))
       try note("reason", &reader)

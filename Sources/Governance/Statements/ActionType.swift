@@ -15,11 +15,14 @@ public enum ActionType {
   public static let registerTool = "tool.register"
   public static let retireTool = "tool.retire"
   public static let setCommunity = "community.set"
+  public static let approveRelease = "release.approve"
+  public static let revokeRelease = "release.revoke"
+  public static let lockMeasurement = "measurement.lock"
 
   /// All of them.
   public static let folded: Set<String> = [
     policySet, committeeSet, recover, ratify, resolve, stop, resume, seal, unseal, revoke, registerTool, retireTool,
-    setCommunity,
+    setCommunity, approveRelease, revokeRelease, lockMeasurement,
   ]
 
   public static let installModel = "model.install"
@@ -42,7 +45,7 @@ public enum ActionType {
   /// First words that no other type may use: an executor cannot be hung on a type that looks like governance.
   static let reservedWords: Set<String> = [
     "governance", "execution", "box", "signer", "tool", "community", "run", "model", "runner", "package", "snapshot",
-    "directory",
+    "directory", "release", "measurement", "identity", "code",
   ]
 
   /// True for a type that is reserved and does not exist.

@@ -1,0 +1,64 @@
+import Attestation
+import Cryptography
+import Governance
+import OpenClaims
+import Receipts
+
+/// What a box needs to vouch for itself.
+struct BoxAttestation: Sendable {
+  let platform: BoxConfiguration.Attestation.Platform
+  let machine: any Machine
+  let measurer: RuntimeMeasurer
+  let keeper: IdentityKeeper
+  let sequencer: Sequencer
+
+  var measurement: CodeMeasurement { CodeMeasurement(measurer: measurer, keeper: keeper, sequencer: sequencer) }
+
+  init(
+    platform: BoxConfiguration.Attestation.Platform, machine: any Machine, sequencer: Sequencer, keys: BoxKeys,
+    signer: ClaimSigner, evidence: ContentStore, clock: @escaping @Sendable () -> Int64,
+    report: @escaping @Sendable (String) -> Void, onFault: @escaping @Sendable (String) -> Void
+  ) {
+    self.platform = platform
+    self.machine = machine
+    self.sequencer = sequencer
+    measurer = RuntimeMeasurer(machine: machine, sequencer: sequencer, onFault: onFault)
+    keeper = IdentityKeeper(
+      machine: machine, sequencer: sequencer, keys: keys, signer: signer, evidence: evidence, clock: clock,
+      report: report)
+  }
+
+  /// Measures what is in force and claims the identity, before anything is carried out.
+  func start() async throws {
+    try await measurer.start()
+    try await keeper.start()
+  }
+}
+
+extension Box {
+  /// What the configuration names. The TPM is reached when the box starts.
+  static func attestation(
+    _ configuration: BoxConfiguration.Attestation?, state sequencer: Sequencer, keys: BoxKeys, signer: ClaimSigner,
+    evidence: ContentStore, environment: Environment, onFault: @escaping @Sendable (String) -> Void
+  ) throws -> BoxAttestation? {
+    guard let configuration else { return nil }
+    return BoxAttestation(
+      platform: configuration.platform, machine: try TPMMachine(configuration), sequencer: sequencer, keys: keys,
+      signer: signer, evidence: evidence, clock: environment.clock, report: environment.report, onFault: onFault)
+  }
+
+  /// The first identity of this start. A box whose machine contradicts its log serves its log and takes nothing.
+  func vouch() async throws {
+    guard let core else { return }
+    do {
+      guard let attestation else {
+        // Whoever read this log learned to expect evidence; going on without would be a silent step down.
+        if try await core.sequencer.inspect({ state, _ in state.measured.isOn }) { throw MachineFault.absent }
+        return
+      }
+      try await attestation.start()
+    } catch let fault as MachineFault {
+      raiseAlarm("\(fault)")
+    }
+  }
+}

@@ -1,0 +1,118 @@
+import Attestation
+import CanonicalJSON
+import Cryptography
+import Governance
+import OpenClaims
+import Storage
+
+/// Keeps the box's identity: makes its keys at the start, binds them into the machine's evidence, and claims them in the log;
+/// again before the claim expires, and after code was measured that the last evidence does not show.
+actor IdentityKeeper {
+  /// How long an identity is claimed; a new one is made when half of it has passed.
+  static let validity: Int64 = 24 * 3_600_000
+
+  /// Ends channels: whoever speaks to its public half speaks to this process. Never written anywhere.
+  let channel = X25519.PrivateKey.generate()
+  /// What is released to this box is encrypted to it. Never written anywhere.
+  let wrapping = X25519.PrivateKey.generate()
+
+  private let machine: any Machine
+  private let sequencer: Sequencer
+  private let keys: BoxKeys
+  private let signer: ClaimSigner
+  private let evidence: ContentStore
+  private let clock: @Sendable () -> Int64
+  private let report: @Sendable (String) -> Void
+  private var task: Task<Void, Never>?
+  private var refresh: Task<Void, Never>?
+  /// The newest identity, which is durable.
+  private(set) var current: (identity: BoxIdentity, evidence: Evidence, expires: Int64)?
+  private(set) var lastFailure: String?
+
+  init(
+    machine: any Machine, sequencer: Sequencer, keys: BoxKeys, signer: ClaimSigner, evidence: ContentStore,
+    clock: @escaping @Sendable () -> Int64, report: @escaping @Sendable (String) -> Void
+  ) {
+    self.machine = machine
+    self.sequencer = sequencer
+    self.keys = keys
+    self.signer = signer
+    self.evidence = evidence
+    self.clock = clock
+    self.report = report
+  }
+
+  /// Claims the first identity of this start: holds the machine's counter against the log, and refuses an older copy of it.
+  func start() async throws {
+    let last = try await sequencer.inspect { state, _ in state.identity?.identity.counter }
+    var count: Int64?
+    if let counter = try await machine.counter() {
+      switch try CounterCheck.step(counter: counter, log: last) {
+      case .claim(let next): count = next
+      case .makeGood(let next):
+        _ = try await machine.incrementCounter()
+        count = next
+      }
+    } else if let last {
+      throw MachineFault.otherMachine(counter: nil, log: last)
+    }
+    try await claim(counter: count)
+    // A crash before this line leaves the log one ahead: the next start makes it good.
+    if count != nil { _ = try await machine.incrementCounter() }
+    task = Task { [weak self] in
+      while (try? await Task.sleep(for: .milliseconds(Self.validity / 2))) != nil { await self?.claimAgain() }
+    }
+  }
+
+  func stop() {
+    task?.cancel()
+    refresh?.cancel()
+  }
+
+  /// Code was measured that the newest evidence does not show. Several in one second get one new identity.
+  func measuredMore() {
+    guard refresh == nil else { return }
+    refresh = Task { [weak self] in
+      guard (try? await Task.sleep(for: .seconds(1))) != nil else { return }
+      await self?.claimAgain()
+    }
+  }
+
+  private func claimAgain() async {
+    refresh = nil
+    do {
+      try await claim(counter: current?.identity.counter)
+      lastFailure = nil
+    } catch {
+      lastFailure = "\(error)"
+      report("the identity could not be claimed again: \(error)")
+    }
+  }
+
+  private func claim(counter: Int64?) async throws {
+    let measured = try await sequencer.inspect { state, _ in state.measured.events }
+    guard let checkpoint = try sequencer.reader.latestCheckpoint()?.checkpoint else { return }
+    var identity = BoxIdentity(
+      box: checkpoint.origin, keys: keys, channel: channel.publicKey, wrapping: wrapping.publicKey,
+      nonce: SecureRandom.bytes(32), size: checkpoint.size, root: checkpoint.root, counter: counter,
+      evidence: SHA256.hash([]))
+    let evidence = try await machine.evidence(binding: identity.binding.bytes, runtime: measured)
+    identity.evidence = try await self.evidence.keep(evidence.json.canonicalBytes())
+    let expires = (clock() + Self.validity) / 1000
+    let claim = try Claim(
+      iss: identity.box, sub: identity.box, stm: identity.stm, exp: expires, nce: Hex.encode(SecureRandom.bytes(16)),
+      keys: [signer.key])
+    try await sequencer.submit(.claim(try IdentityClaimed(claim: try claim.signed(by: signer))))
+    current = (identity, evidence, expires * 1000)
+  }
+
+  /// Evidence for a caller's own nonce, and the keys that it speaks for.
+  func answer(nonce: [UInt8]) async throws -> AttestationAnswer? {
+    guard let identity = current?.identity else { return nil }
+    let measured = try await sequencer.inspect { state, _ in state.measured.events }
+    let binding = AttestationAnswer.binding(nonce: nonce, identity: identity)
+    return AttestationAnswer(
+      nonce: nonce, identity: identity,
+      evidence: try await machine.evidence(binding: binding.bytes, runtime: measured))
+  }
+}
