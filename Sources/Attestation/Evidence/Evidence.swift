@@ -8,7 +8,9 @@ public struct Evidence: Sendable {
   static let format = "safebox-evidence/v1"
 
   /// Every kind that this program can read, in the order in which raw forms are tried.
-  public static let formats: [any EvidenceFormat.Type] = []
+  public static let formats: [any EvidenceFormat.Type] = [
+    TDXEvidence.self
+  ]
 
   public let content: any EvidenceFormat
 
