@@ -21,8 +21,16 @@ public protocol EvidenceFormat: Sendable {
   /// Is it genuine? Demands and makes its checks; returns what the evidence says only where all of them hold.
   func verify(in context: VerificationContext, into checks: inout CheckList) -> Claims?
 
+  /// The registers as they stand in the evidence, with nothing verified: what somebody who knows what runs there makes
+  /// reference values from. Empty where they cannot be read.
+  var unverifiedRegisters: [String: [UInt8]] { get }
+
   /// What is inside, line by line, with nothing verified. Never throws: what cannot be read is said to be unreadable.
   var explanation: [EvidenceLine] { get }
+}
+
+extension EvidenceFormat {
+  public var unverifiedRegisters: [String: [UInt8]] { [:] }
 }
 
 /// A file of evidence as it came, with the files given beside it (certificates, collateral).

@@ -41,3 +41,43 @@ public enum UTCTime {
     return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
   }
 }
+
+extension UTCTime {
+  /// Reads `2026-11-18T11:06:40Z` (RFC 3339, UTC, whole seconds) or Unix seconds, from 1970 to 9999. Returns Unix
+  /// milliseconds, or nil.
+  public static func milliseconds(parsing text: String) -> Int64? {
+    if let seconds = Int64(text), String(seconds) == text, (0...253_402_300_799).contains(seconds) {
+      return seconds * 1000
+    }
+    let bytes = Array(text.utf8)
+    let shape = Array("0000-00-00T00:00:00Z".utf8)
+    guard bytes.count == shape.count else { return nil }
+    var numbers: [Int64] = [0]
+    for (byte, expected) in zip(bytes, shape) {
+      if expected == 0x30 {
+        guard (0x30...0x39).contains(byte), let last = numbers.popLast() else { return nil }
+        numbers.append(last * 10 + Int64(byte - 0x30))
+      } else {
+        guard byte == expected else { return nil }
+        numbers.append(0)
+      }
+    }
+    guard numbers.count == 7, numbers[0] >= 1970, (1...12).contains(numbers[1]), (1...31).contains(numbers[2]) else {
+      return nil
+    }
+    let milliseconds =
+      (days(numbers[0], numbers[1], numbers[2]) * 86_400 + numbers[3] * 3600 + numbers[4] * 60 + numbers[5]) * 1000
+    // A date that does not exist, such as 30 February or 24:00, is written back otherwise.
+    let written = Self.text(milliseconds).utf8.prefix(19).map { $0 == 0x20 ? 0x54 : $0 }
+    return Array(written) == Array(bytes.prefix(19)) ? milliseconds : nil
+  }
+
+  /// Days from 1970-01-01 to a date of the Gregorian calendar: the reverse of ``parts(_:)``.
+  private static func days(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
+    let shiftedYear = month <= 2 ? year - 1 : year
+    let (era, yearOfEra) = shiftedYear.quotientAndRemainder(dividingBy: 400)
+    let shifted = month > 2 ? month - 3 : month + 9
+    let dayOfYear = (153 * shifted + 2) / 5 + day - 1
+    return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+  }
+}
