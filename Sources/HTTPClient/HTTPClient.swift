@@ -26,9 +26,27 @@ public final class HTTPClient: Sendable {
     public var trustedCertificates: String?
     /// `sha256//` and base64 of the SHA-256 of the peer's public key (several with `;`), checked beside the certificate.
     public var pinnedPublicKey: String?
+    /// Whether that key alone says who the peer is: its certificate's issuer, name and dates are not looked at. For peers
+    /// that certify themselves; refused without ``pinnedPublicKey``.
+    public var trustsPinnedKeyAlone = false
+    /// What the client shows to servers that ask (mutual TLS).
+    public var identity: Identity?
     public var resolver: any NameResolver = SystemResolver()
 
     public init() {}
+  }
+
+  /// A certificate and its key.
+  public struct Identity: Sendable {
+    /// The client's certificate, then its issuers.
+    public var certificateChainPEM: String
+    /// The unencrypted key of the first certificate.
+    public var privateKeyPEM: String
+
+    public init(certificateChainPEM: String, privateKeyPEM: String) {
+      self.certificateChainPEM = certificateChainPEM
+      self.privateKeyPEM = privateKeyPEM
+    }
   }
 
   private struct Pool {

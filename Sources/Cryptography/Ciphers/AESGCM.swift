@@ -30,11 +30,11 @@ public enum AESGCM {
   ///
   /// - Throws: as `seal`.
   public static func seal(
-    _ secret: SecretBytes, key: SecretBytes, aad: [UInt8]
+    _ secret: SecretBytes, key: SecretBytes, iv: [UInt8]? = nil, aad: [UInt8]
   ) throws(CryptographyError) -> [UInt8] {
     let cipher = try cipher(for: key)
     return try secret.withUnsafeBytes { (secret) throws(CryptographyError) in
-      try SealedBox.seal(secret, cipher: cipher, key: key, iv: SecureRandom.bytes(SealedBox.ivCount), aad: aad)
+      try SealedBox.seal(secret, cipher: cipher, key: key, iv: iv ?? SecureRandom.bytes(SealedBox.ivCount), aad: aad)
     }
   }
 

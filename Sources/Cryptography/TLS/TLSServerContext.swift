@@ -12,6 +12,9 @@ public final class TLSServerContext: Sendable {
     case optional(authoritiesPEM: String)
     /// Clients without a certificate that these authorities issued are refused.
     case required(authoritiesPEM: String)
+    /// Clients must show a certificate and prove that they hold its key. Who issued it says nothing: the handler knows its
+    /// peers by ``CertificateKey/digest(ofCertificate:)``.
+    case proofOfKey
   }
 
   let context: TLSContext
@@ -39,6 +42,12 @@ public final class TLSServerContext: Sendable {
     case .required(let authorities):
       try context.trust(authoritiesPEM: authorities, announced: true)
       SSL_CTX_set_verify(context.pointer, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
+    case .proofOfKey:
+      SSL_CTX_set_verify(
+        context.pointer, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, Self.anyIssuer)
     }
   }
+
+  /// The chain is not judged. The library checks the proof of the key (CertificateVerify) whatever this answers.
+  private static let anyIssuer: @convention(c) (Int32, OpaquePointer?) -> Int32 = { _, _ in 1 }
 }

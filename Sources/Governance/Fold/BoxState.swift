@@ -42,6 +42,7 @@ public struct BoxState: Sendable {
   var claimedIdentity: ClaimedIdentity?
   /// The code that was measured since the machine started.
   public internal(set) var measured = MeasuredCode()
+  var keys = KeyRegistry()
   var runs: [RunID: LiveRun] = [:]
   var maxRuns = LiveRun.maxCount
   let signatures: SignatureCheck

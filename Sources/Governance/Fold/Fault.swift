@@ -179,6 +179,19 @@ public enum EffectFault: Error, Sendable, Hashable, CustomStringConvertible {
   case releasesFull(limit: Int)
   /// What measurement forbids.
   case measurement(MeasurementFault)
+  /// A name is one key for ever.
+  case keyExists(String)
+  /// There is none of the name, or it is retired.
+  case noKey(String)
+  case keysFull(limit: Int)
+  case noGrant(key: String, box: String)
+  case grantsFull(limit: Int)
+  case boxesFull(limit: Int)
+  case holdersFull(limit: Int)
+  /// One attestation key speaks for one box.
+  case attestationKeyTaken(box: String)
+  /// Appraised by another policy than the key's.
+  case appraisal(expected: SHA256Digest, actual: SHA256Digest)
 
   public var code: String {
     switch self {
@@ -200,6 +213,15 @@ public enum EffectFault: Error, Sendable, Hashable, CustomStringConvertible {
     case .noRelease: "effect.no-release"
     case .releasesFull: "effect.releases-full"
     case .measurement(let fault): fault.code
+    case .keyExists: "effect.key-exists"
+    case .noKey: "effect.no-key"
+    case .keysFull: "effect.keys-full"
+    case .noGrant: "effect.no-grant"
+    case .grantsFull: "effect.grants-full"
+    case .boxesFull: "effect.boxes-full"
+    case .holdersFull: "effect.holders-full"
+    case .attestationKeyTaken: "effect.attestation-key-taken"
+    case .appraisal: "effect.appraisal"
     }
   }
 
@@ -224,6 +246,16 @@ public enum EffectFault: Error, Sendable, Hashable, CustomStringConvertible {
     case .noRelease(let name, let version): "\(name) \(version) is not approved, or is revoked"
     case .releasesFull(let limit): "there is room for \(limit) releases and no more"
     case .measurement(let fault): "\(fault)"
+    case .keyExists(let name): "there is, or was, a key \(name): use another name"
+    case .noKey(let name): "there is no key \(name), or it is retired"
+    case .keysFull(let limit): "there is room for \(limit) keys and no more"
+    case .noGrant(let key, let box): "the key \(key) is not granted to \(box)"
+    case .grantsFull(let limit): "there is room for \(limit) grants and no more"
+    case .boxesFull(let limit): "there is room for \(limit) enrolled boxes and no more"
+    case .holdersFull(let limit): "there is room for the keys of \(limit) communities and tenants and no more"
+    case .attestationKeyTaken(let box): "the attestation key is enrolled for \(box)"
+    case .appraisal(let expected, let actual):
+      "the evidence was appraised by \(actual), the key asks for \(expected)"
     }
   }
 }

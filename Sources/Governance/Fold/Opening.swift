@@ -127,6 +127,7 @@ extension BoxState {
     switch effect {
     case .outside, .policies, .committees, .recovery, .release, .restrain(.stop), .restrain(.seal): return
     case .system(let order): try system.check(order)
+    case .key(let order): try keys.check(order)
     case .register(let manifest): try registry.checkRegister(manifest)
     case .retire(let name, let version): try registry.checkRetire(name: name, version: version)
     case .community(let name, _):

@@ -99,6 +99,9 @@ extension BoxState {
     case .system(let order):
       system.record(order, by: proposal.id, index: index)
       return []
+    case .key(let order):
+      keys.record(order, by: proposal.id)
+      return []
     case .policies(let new): return openEpoch(new, at: now, index: index)
     case .committees(let new), .recovery(let new):
       restraints.removeAll { if case .revoke = $0.kind { true } else { false } }
@@ -109,8 +112,12 @@ extension BoxState {
       }
       return []
     case .resolve(let id, let outcome):
-      if outcome == .executed, case .system(let order) = live[id]?.procedure.effect {
-        system.record(order, by: id, index: index)
+      if outcome == .executed {
+        switch live[id]?.procedure.effect {
+        case .system(let order): system.record(order, by: id, index: index)
+        case .key(let order): keys.record(order, by: id)
+        default: break
+        }
       }
       return [settle(id, outcome == .executed ? .executed(at: now) : .failed(at: now))]
     case .restrain(let kind):

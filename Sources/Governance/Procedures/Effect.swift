@@ -8,6 +8,8 @@ public enum Effect: Sendable, Hashable {
   case outside
   /// The privileged process brings it about, and the fold keeps that it did.
   case system(SystemOrder)
+  /// A broker, or the box itself, does something with keys, and the fold keeps that it did.
+  case key(KeyOrder)
   /// A new policy, in a new epoch.
   case policies(Constitution)
   /// New signers, in a new epoch, whose approval is needed too.
@@ -37,7 +39,7 @@ public enum Effect: Sendable, Hashable {
   /// Whether something outside the fold brings it about, which may end in `unknown`.
   var isOutside: Bool {
     switch self {
-    case .outside, .system: true
+    case .outside, .system, .key: true
     default: false
     }
   }
@@ -75,6 +77,7 @@ public enum Effect: Sendable, Hashable {
 
   private static func read(_ action: Action) throws(FieldError) -> Effect {
     if ActionType.system.contains(action.type) { return .system(try SystemOrder(action)) }
+    if ActionType.keys.contains(action.type) { return .key(try KeyOrder(action)) }
     guard ActionType.folded.contains(action.type) else { return .outside }
     var reader = ObjectReader(members: action.params, path: "action.params")
     let effect: Effect

@@ -1,6 +1,6 @@
 import CanonicalJSON
 
-/// The action types whose effect the fold itself brings about, or records (docs/formats.md sections 7 and 14).
+/// The action types whose effect the fold itself brings about, or records (docs/formats.md sections 7, 14 and 20).
 public enum ActionType {
   public static let policySet = "governance.policy.set"
   public static let committeeSet = "governance.committee.set"
@@ -39,19 +39,37 @@ public enum ActionType {
     installModel, removeModel, startRunner, stopRunner, installPackages, createSnapshot, rollBack, createDirectory,
   ]
 
+  public static let enrolKeyBox = "key.enrol"
+  public static let createKey = "key.create"
+  public static let appraiseKey = "key.appraise"
+  public static let grantKey = "key.grant"
+  public static let revokeKey = "key.revoke"
+  public static let retireKey = "key.retire"
+  public static let releaseKey = "key.release"
+  public static let refuseKey = "key.refuse"
+  public static let rotateKey = "key.rotate"
+  public static let eraseKey = "key.erase"
+
+  /// What a broker of keys carries out, and what a box does with the keys of its communities. The fold reads the params and
+  /// keeps what was executed.
+  public static let keys: Set<String> = [
+    enrolKeyBox, createKey, appraiseKey, grantKey, revokeKey, retireKey, releaseKey, refuseKey, rotateKey, eraseKey,
+  ]
+
   /// Types that change the constitution and open a new epoch.
   public static let constitutional: Set<String> = [policySet, committeeSet, recover]
 
   /// First words that no other type may use: an executor cannot be hung on a type that looks like governance.
   static let reservedWords: Set<String> = [
     "governance", "execution", "box", "signer", "tool", "community", "run", "model", "runner", "package", "snapshot",
-    "directory", "release", "measurement", "identity", "code",
+    "directory", "release", "measurement", "identity", "code", "key",
   ]
 
   /// True for a type that is reserved and does not exist.
   static func isReserved(_ type: String) -> Bool {
     guard let word = type.split(separator: ".").first else { return true }
     return reservedWords.contains(String(word)) && !folded.contains(type) && !system.contains(type)
+      && !keys.contains(type)
   }
 
   /// What still executes while the box is stopped.

@@ -13,6 +13,9 @@ struct OptionWriter {
 
   mutating func long(_ option: CURLoption, _ value: Int) { set(safebox_curl_set_long(easy, option, value)) }
   mutating func string(_ option: CURLoption, _ value: String) { set(safebox_curl_set_string(easy, option, value)) }
+  mutating func blob(_ option: CURLoption, _ value: String) {
+    set(Array(value.utf8).withUnsafeBytes { safebox_curl_set_blob(easy, option, $0.baseAddress, $0.count) })
+  }
   mutating func list(_ option: CURLoption, _ value: UnsafeMutablePointer<curl_slist>?) {
     set(safebox_curl_set_list(easy, option, value))
   }

@@ -61,8 +61,15 @@ final class Transfer: RunningTransfer {
     options.long(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
     options.long(CURLOPT_HTTP09_ALLOWED, 0)
 
-    options.long(CURLOPT_SSL_VERIFYPEER, 1)
-    options.long(CURLOPT_SSL_VERIFYHOST, 2)
+    guard !configuration.trustsPinnedKeyAlone || configuration.pinnedPublicKey != nil else {
+      throw HTTPClientErrorKind(.library("no key is pinned, and nothing else would say who the peer is"))
+    }
+    options.long(CURLOPT_SSL_VERIFYPEER, configuration.trustsPinnedKeyAlone ? 0 : 1)
+    options.long(CURLOPT_SSL_VERIFYHOST, configuration.trustsPinnedKeyAlone ? 0 : 2)
+    if let identity = configuration.identity {
+      options.blob(CURLOPT_SSLCERT_BLOB, identity.certificateChainPEM)
+      options.blob(CURLOPT_SSLKEY_BLOB, identity.privateKeyPEM)
+    }
     options.long(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
     if let file = configuration.trustedCertificates { options.string(CURLOPT_CAINFO, file) }
     if let pin = configuration.pinnedPublicKey { options.string(CURLOPT_PINNEDPUBLICKEY, pin) }
