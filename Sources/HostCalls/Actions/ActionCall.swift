@@ -44,7 +44,8 @@ public struct ActionCall: HostCall {
 
   /// First words of the types by which owners govern.
   private static let ownersWords: Set<String> = [
-    "box", "community", "directory", "execution", "governance", "key", "model", "package", "run", "runner", "secret", "signer",
+    "box", "community", "directory", "execution", "governance", "key", "model", "package", "run", "runner", "secret",
+    "signer",
     "snapshot", "tool",
   ]
 

@@ -35,7 +35,8 @@ public final class CommunityKeys: Sendable {
     public var description: String {
       switch self {
       case .closed: "the keys of the communities are closed"
-      case .noGeneration(let holder, let generation): "\(holder) has no keys of generation \(generation): they are erased"
+      case .noGeneration(let holder, let generation):
+        "\(holder) has no keys of generation \(generation): they are erased"
       case .invalidPurpose(let purpose): "\"\(purpose)\" is no purpose of a key: 1-64 of a-z 0-9 . _ -"
       case .tooManyHolders(let limit): "there are keys of \(limit) communities and tenants already"
       }
@@ -51,7 +52,8 @@ public final class CommunityKeys: Sendable {
   /// - Throws: `ProcessLock.Failure.held` when another process has it.
   public init(path: String, root: SecretBytes) throws {
     guard root.count >= 32 else {
-      throw CryptographyError.wrongLength(of: "root of the communities' keys", expected: "at least 32", actual: root.count)
+      throw CryptographyError.wrongLength(
+        of: "root of the communities' keys", expected: "at least 32", actual: root.count)
     }
     let directory = try Directory.make(path)
     let lock = try ProcessLock(directory)
