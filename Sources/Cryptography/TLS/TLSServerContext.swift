@@ -13,7 +13,7 @@ public final class TLSServerContext: Sendable {
     /// Clients without a certificate that these authorities issued are refused.
     case required(authoritiesPEM: String)
     /// Clients must show a certificate and prove that they hold its key. Who issued it says nothing: the handler knows its
-    /// peers by ``CertificateKey/digest(ofCertificate:)``.
+    /// peers by ``PeerKey/digest(ofCertificate:)``.
     case proofOfKey
   }
 

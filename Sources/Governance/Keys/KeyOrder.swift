@@ -2,7 +2,7 @@ import CanonicalJSON
 import Cryptography
 
 /// What a broker of keys, or a box that holds keys of communities, is told to do by an action (docs/formats.md section
-/// 20). The fold keeps what was done; wrapping, sealing and erasing are outside.
+/// 17). The fold keeps what was done; wrapping, sealing and erasing are outside.
 public enum KeyOrder: Sendable, Hashable {
   case enrol(KeyEnrolment)
   case create(key: String, appraisal: SHA256Digest)

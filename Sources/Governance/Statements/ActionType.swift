@@ -1,6 +1,6 @@
 import CanonicalJSON
 
-/// The action types whose effect the fold itself brings about, or records (docs/formats.md sections 7, 14 and 20).
+/// The action types whose effect the fold itself brings about, or records (docs/formats.md sections 7, 14 and 17).
 public enum ActionType {
   public static let policySet = "governance.policy.set"
   public static let committeeSet = "governance.committee.set"

@@ -74,7 +74,8 @@ final class PKCS11Session {
         text.withUnsafeMutableBytes { text in
           var template = [
             CK_ATTRIBUTE(
-              type: CK_ATTRIBUTE_TYPE(CKA_CLASS), pValue: objectClass.baseAddress, ulValueLen: CK_ULONG(objectClass.count)),
+              type: CK_ATTRIBUTE_TYPE(CKA_CLASS), pValue: objectClass.baseAddress,
+              ulValueLen: CK_ULONG(objectClass.count)),
             CK_ATTRIBUTE(
               type: CK_ATTRIBUTE_TYPE(CKA_KEY_TYPE), pValue: type.baseAddress, ulValueLen: CK_ULONG(type.count)),
             CK_ATTRIBUTE(type: CK_ATTRIBUTE_TYPE(CKA_LABEL), pValue: text.baseAddress, ulValueLen: textCount),

@@ -1,7 +1,7 @@
 internal import COpenSSL
 
 /// The public key of a certificate, by which a peer is known who has no authority.
-public enum CertificateKey {
+public enum PeerKey {
   /// SHA-256 of the certificate's SubjectPublicKeyInfo (RFC 7469 section 2.4); nil for bytes that are no certificate.
   ///
   /// Nothing else of the certificate is looked at: that the peer holds the key is what the handshake proved.
