@@ -9,7 +9,8 @@ public struct Evidence: Sendable {
 
   /// Every kind that this program can read, in the order in which raw forms are tried.
   public static let formats: [any EvidenceFormat.Type] = [
-    TDXEvidence.self
+    TDXEvidence.self,
+    TPMEvidence.self,
   ]
 
   public let content: any EvidenceFormat
