@@ -42,7 +42,9 @@ let package = Package(
       ]),
     .target(name: "CJail"),
     // The TPM's software stack behind functions over bytes, which keeps its giant structures out of Swift.
-    .target(name: "CTPM", dependencies: ["CTSS2"]),
+    .target(
+      name: "CTPM", dependencies: ["CTSS2"],
+      linkerSettings: [.linkedLibrary("tss2-tctildr"), .linkedLibrary("tss2-mu")]),
 
     // Storey 0: pure values. No I/O, no clock, no Foundation.
     room("CanonicalJSON"),

@@ -134,7 +134,7 @@ public final class Box: Sendable {
     let index = ProposalIndex(reader: store.reader)
     let verdict = try store.start(
       trust: .init(log: signers.log, witnesses: views),
-      projections: [try ProposalIndex.projection(), try RunIndex.projection()])
+      projections: [try ProposalIndex.projection(), try RunIndex.projection(), try IdentityIndex.projection()])
     let epochs = EpochArchive()
     let sandbox = BoxSandbox(worker: environment.worker)
     self.sandbox = sandbox
@@ -199,9 +199,10 @@ public final class Box: Sendable {
       let orders = process.map { process in
         ActionType.system.sorted().map { SystemExecutor(type: $0, process: process) }
       }
+      let evidence = ContentStore(kind: .evidence, blobs: blobs, blocking: blocking)
       attestation = try Self.attestation(
         configuration.attestation, state: sequencer, keys: BoxKeys(ed25519: identity.ed25519, es256: identity.es256),
-        signer: ClaimSigner(keys.es256), evidence: ContentStore(kind: .evidence, blobs: blobs, blocking: blocking),
+        signer: ClaimSigner(keys.es256), evidence: evidence,
         environment: environment, onFault: { Self.sound(alarm, $0, sequencer, environment.report) })
       let executors = ExecutorTable(services.executors + environment.executors + (orders ?? []))
       let openings = OpeningStore(blobs: blobs, blocking: blocking)
@@ -216,6 +217,7 @@ public final class Box: Sendable {
         index: index, epochs: epochs, events: events, metrics: metrics, blocking: blocking,
         tools: ToolProposals(sources: sources, methods: methods, sessions: sandbox),
         system: SystemProposals(manifests: manifests),
+        identities: IdentityIndex(reader: store.reader, evidence: evidence, blocking: blocking),
         idempotencySecret: try HKDFSHA256.derive(
           from: keys.master, salt: [], info: Array("safebox/idempotency/v1".utf8), count: 32))
       self.core = core

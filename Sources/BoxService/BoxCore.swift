@@ -21,6 +21,7 @@ struct BoxCore: Sendable {
   let blocking: BlockingWork
   let tools: ToolProposals
   let system: SystemProposals
+  let identities: IdentityIndex
   /// From which the salts of repeated requests are derived.
   let idempotencySecret: SecretBytes
   /// Requests under one idempotency key, one after the other.

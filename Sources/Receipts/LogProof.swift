@@ -17,22 +17,26 @@ struct LogProof: Sendable, Hashable {
   ) throws(FieldError) -> [Receipt.Item] {
     var items: [Receipt.Item] = []
     for (number, json) in try reader.array("entries", maxCount: maxCount).enumerated() {
-      let path = "entries[\(number)]"
-      var item = try ObjectReader(json, path: path)
-      let index = try item.integer("index", in: safeIndex)
-      let entry = try item.string("entry", maxBytes: 65_535)
-      var proof: [SHA256Digest] = []
-      for value in try item.array("proof", maxCount: Receipt.Limits.proofHashes) {
-        guard let text = value.string, let bytes = Base64.decode(text), let hash = SHA256Digest(bytes) else {
-          throw FieldError(field: "\(path).proof", expected: "base64 of 32 bytes", actual: value.summary)
-        }
-        proof.append(hash)
-      }
-      try item.finish()
-      items.append(Receipt.Item(index: UInt64(index), entry: Array(entry.utf8), proof: proof))
+      items.append(try item(json, path: "entries[\(number)]"))
     }
     guard !items.isEmpty else { throw FieldError(field: "entries", expected: "at least one entry", actual: "none") }
     return items
+  }
+
+  /// One entry with its proof: `{"index","entry","proof"}`.
+  static func item(_ json: JSON, path: String) throws(FieldError) -> Receipt.Item {
+    var item = try ObjectReader(json, path: path)
+    let index = try item.integer("index", in: safeIndex)
+    let entry = try item.string("entry", maxBytes: 65_535)
+    var proof: [SHA256Digest] = []
+    for value in try item.array("proof", maxCount: Receipt.Limits.proofHashes) {
+      guard let text = value.string, let bytes = Base64.decode(text), let hash = SHA256Digest(bytes) else {
+        throw FieldError(field: "\(path).proof", expected: "base64 of 32 bytes", actual: value.summary)
+      }
+      proof.append(hash)
+    }
+    try item.finish()
+    return Receipt.Item(index: UInt64(index), entry: Array(entry.utf8), proof: proof)
   }
 
   /// Entries ascend, each has a role, and each role an entry.
@@ -51,13 +55,14 @@ struct LogProof: Sendable, Hashable {
 
   /// The member `entries` of a receipt.
   var itemsJSON: JSON {
-    .array(
-      entries.map { item in
-        [
-          "index": Self.number(item.index), "entry": .string(String(decoding: item.entry, as: UTF8.self)),
-          "proof": .array(item.proof.map { .string(Base64.encode($0.bytes)) }),
-        ]
-      })
+    .array(entries.map(Self.json))
+  }
+
+  static func json(_ item: Receipt.Item) -> JSON {
+    [
+      "index": number(item.index), "entry": .string(String(decoding: item.entry, as: UTF8.self)),
+      "proof": .array(item.proof.map { .string(Base64.encode($0.bytes)) }),
+    ]
   }
 
   static func number(_ index: UInt64) -> JSON { .integer(Int64(clamping: index)) }
@@ -77,15 +82,4 @@ enum ReceiptFile {
       throw CheckFailure("format.json", expected: "strict I-JSON", actual: "\(error)")
     }
   }
-
-  /// This version cannot check them, and must not seem to have done so.
-  static func checkReserved(_ json: JSON) throws(CheckFailure) {
-    for name in reserved {
-      guard let value = json[name], value.isNull else {
-        throw CheckFailure("format.reserved", expected: "\(name): null", actual: json[name]?.summary ?? "nothing")
-      }
-    }
-  }
-
-  static let reserved = ["identity", "evidence", "release"]
 }

@@ -8,6 +8,7 @@ extension Verification {
     let receipt = try Receipt(json: file.get())
     self.receipt = receipt
     base.proof = receipt.proof
+    base.attested = receipt.attested
     return .passed("\(receipt.entries.count) entries, \(size) bytes.")
   }
 
@@ -36,6 +37,7 @@ extension Verification {
       },
       finished: try entries.part("finished", roles.finished, .executionFinished, finish))
     base.genesis = genesis
+    base.ended = log?.finished.at
     return .passed("Each is canonical, and their times never run backwards.")
   }
 

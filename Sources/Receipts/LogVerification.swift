@@ -1,3 +1,4 @@
+import Attestation
 import CanonicalJSON
 import Cryptography
 import Governance
@@ -12,8 +13,19 @@ struct LogVerification: Verifying {
   var proof: LogProof?
   var signed: SignedCheckpoint?
   var genesis: Logged<BoxCreated>?
+  // format
+  var attested: Attested?
+  // entries: when what the receipt is about ended, Unix milliseconds
+  var ended: Int64?
+  // identity, evidence
+  var established: Established?
+  var report: AttestationReport?
+  let appraisal: EvidenceExpectation?
 
-  init(expected: ExpectedBox) { self.expected = expected }
+  init(expected: ExpectedBox, appraisal: EvidenceExpectation?) {
+    self.expected = expected
+    self.appraisal = appraisal
+  }
 
   mutating func run(_ id: StepID) throws(CheckFailure) -> StepOutcome {
     switch id {
@@ -23,13 +35,9 @@ struct LogVerification: Verifying {
     case .witnesses: try checkWitnesses()
     case .inclusion: try checkInclusion()
     case .genesis: try checkGenesis()
-    case .identity:
-      .notProved("This version binds no identity to hardware: the box's key is proof of the key, not of the machine.")
-    case .evidence:
-      .notProved(
-        "There is no hardware evidence: an operator with full access to the machine could have read or changed its memory."
-      )
-    case .release: .notProved("Nothing here says which software the box ran.")
+    case .identity: try checkIdentity()
+    case .evidence: try checkEvidence()
+    case .release: try checkRelease()
     default: throw Self.incomplete(id)
     }
   }

@@ -73,11 +73,14 @@ public struct Receipt: Sendable, Hashable {
   public let constitution: JSON
   /// The private values that whoever made the receipt discloses, by the digests of their commitments.
   public let openings: [SHA256Digest: Opening]
+  /// The box's identity at that time, and its evidence; nil where it claimed none.
+  public let attested: Attested?
 
   init(
     checkpoint: String, es256: String, entries: [Item], roles: Roles, constitution: JSON,
-    openings: [SHA256Digest: Opening]
+    openings: [SHA256Digest: Opening], attested: Attested?
   ) {
+    self.attested = attested
     self.checkpoint = checkpoint
     self.es256 = es256
     self.entries = entries
@@ -93,7 +96,7 @@ public struct Receipt: Sendable, Hashable {
 
   public var json: JSON {
     let number = LogProof.number
-    return [
+    var object: JSONObject = [
       "format": .string(Self.format), "checkpoint": .string(checkpoint), "es256": .string(es256),
       "entries": proof.itemsJSON,
       "roles": [
@@ -103,8 +106,9 @@ public struct Receipt: Sendable, Hashable {
       ],
       "constitution": constitution,
       "openings": .object(JSONObject(openings.map { ($0.key.hex, $0.value.json) })),
-      "identity": nil, "evidence": nil, "release": nil,
     ]
+    for (name, value) in Attested.members(attested) { object[name] = value }
+    return .object(object)
   }
 
   /// The file: canonical, so that equal receipts are equal files.

@@ -35,9 +35,10 @@ public enum ReceiptComposer {
   ///   - roles: Approvals that had lapsed by the start or that repeat another are left out.
   ///   - constitution: That of the statement's epoch.
   ///   - openings: The private values to disclose; those of other actions are left out.
+  ///   - attested: The newest identity before the end of the execution, and its evidence.
   public static func compose(
     checkpoint: SignedCheckpoint, items: [Receipt.Item], roles: Receipt.Roles, constitution: Constitution,
-    openings: [Opening]
+    openings: [Opening], attested: Attested? = nil
   ) throws(Failure) -> Receipt {
     let es256 = try es256(of: checkpoint)
     let byIndex = Dictionary(items.map { ($0.index, $0) }) { first, _ in first }
@@ -51,7 +52,7 @@ public enum ReceiptComposer {
     let receipt = Receipt(
       checkpoint: checkpoint.note.description, es256: es256,
       entries: roles.indices.sorted().compactMap { byIndex[$0] }, roles: roles, constitution: constitution.json,
-      openings: Dictionary(disclosed) { first, _ in first })
+      openings: Dictionary(disclosed) { first, _ in first }, attested: attested)
     let report = ReceiptVerifier(expecting: .anyBox).verify(receipt)
     guard report.verdict == .accepted else { throw .rejected(report.failures) }
     return receipt

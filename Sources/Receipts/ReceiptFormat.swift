@@ -23,13 +23,12 @@ extension Receipt {
       entries = try LogProof.items(&reader, maxCount: Limits.entries)
       roles = try Self.roles(&reader)
       openings = try Self.openings(&reader)
-      for name in ["identity", "evidence", "release"] { _ = try reader.json(name) }
+      attested = try Attested.read(&reader)
       try reader.finish()
     } catch {
       throw CheckFailure("format.field", expected: "\(error.field): \(error.expected)", actual: error.actual)
     }
     try proof.check(roles: roles.indices)
-    try ReceiptFile.checkReserved(json)
   }
 
   private static func roles(_ reader: inout ObjectReader) throws(FieldError) -> Roles {

@@ -10,20 +10,26 @@ import TransparencyLog
 /// `web/verify.html` makes the same steps with the same codes.
 public struct ReceiptVerifier: Sendable {
   private let expected: ExpectedBox
+  private let appraisal: EvidenceExpectation?
 
   /// A verifier of receipts of one box, or, said in so many words, of any.
-  public init(expecting expected: ExpectedBox) { self.expected = expected }
+  ///
+  /// - Parameter appraisal: Against what evidence in the receipt is held; nil leaves that to others, and the report says so.
+  public init(expecting expected: ExpectedBox, appraisal: EvidenceExpectation? = nil) {
+    self.expected = expected
+    self.appraisal = appraisal
+  }
 
   /// Checks the file of a receipt: of an action, or of a run.
   public func verify(_ bytes: [UInt8]) -> ReceiptReport {
     var file: Result<JSON, CheckFailure>
     do { file = .success(try ReceiptFile.json(bytes)) } catch { file = .failure(error) }
     if case .success(let json) = file, json["format"] == .string(RunReceipt.format) {
-      var verification = RunVerification(json: json, size: bytes.count, expected: expected)
+      var verification = RunVerification(json: json, size: bytes.count, expected: expected, appraisal: appraisal)
       let (steps, holding) = Self.walk(StepID.ofRuns, &verification)
       return ReceiptReport(steps: steps, explanation: ReceiptExplanation(verification, holding: holding))
     }
-    var verification = Verification(file: file, size: bytes.count, expected: expected)
+    var verification = Verification(file: file, size: bytes.count, expected: expected, appraisal: appraisal)
     let (steps, holding) = Self.walk(StepID.ofActions, &verification)
     return ReceiptReport(steps: steps, explanation: ReceiptExplanation(verification, holding: holding))
   }
@@ -93,10 +99,10 @@ struct Verification: Verifying {
   // openings
   var openingsHold = false
 
-  init(file: Result<JSON, CheckFailure>, size: Int, expected: ExpectedBox) {
+  init(file: Result<JSON, CheckFailure>, size: Int, expected: ExpectedBox, appraisal: EvidenceExpectation?) {
     self.file = file
     self.size = size
-    base = LogVerification(expected: expected)
+    base = LogVerification(expected: expected, appraisal: appraisal)
   }
 
   mutating func run(_ id: StepID) throws(CheckFailure) -> StepOutcome {

@@ -79,7 +79,8 @@ public enum StepID: String, Sendable, Hashable, CaseIterable {
   var needs: [StepID] {
     switch self {
     case .format: []
-    case .checkpoint, .entries, .identity, .evidence, .release: [.format]
+    case .checkpoint, .entries: [.format]
+    case .identity, .evidence, .release: [.genesis]
     case .logSignature, .inclusion: [.checkpoint, .entries]
     case .genesis: [.logSignature, .inclusion]
     case .boxKey, .witnesses: [.logSignature]

@@ -142,12 +142,12 @@ enum APISchemas {
     "Entry": object(["index": integer, "entry": text]),
     "Receipt": object([
       "format": text, "checkpoint": text, "es256": text, "entries": list(of: anyObject), "roles": anyObject,
-      "constitution": anyObject, "openings": anyObject, "identity": ["type": "null"], "evidence": ["type": "null"],
+      "constitution": anyObject, "openings": anyObject, "identity": ["type": ["object", "null"]], "evidence": ["type": ["object", "null"]],
       "release": ["type": "null"],
     ]),
     "RunReceipt": object([
       "format": text, "checkpoint": text, "es256": text, "entries": list(of: anyObject), "roles": anyObject,
-      "identity": ["type": "null"], "evidence": ["type": "null"], "release": ["type": "null"],
+      "identity": ["type": ["object", "null"]], "evidence": ["type": ["object", "null"]], "release": ["type": "null"],
     ]),
   ]
 }

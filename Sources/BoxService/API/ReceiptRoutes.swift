@@ -50,8 +50,9 @@ struct ReceiptRoutes: Sendable {
     let checkpoint = try await checkpoint(covering: view)
     let box = try box
     let source = ReceiptSource(reader: box.reader, index: box.index, epochs: box.epochs)
+    let attested = try await box.identities.attested(before: view.row.finished ?? 0, checkpoint)
     return try await box.blocking.run {
-      try source.receipt(row: view.row, opened: view.opened, votes: view.votes, checkpoint, openings)
+      try source.receipt(row: view.row, opened: view.opened, votes: view.votes, checkpoint, openings, attested)
     }
   }
 
@@ -115,7 +116,7 @@ struct ReceiptSource: Sendable {
 
   func receipt(
     row: ProposalIndex.Row, opened: ProposalOpened, votes: [ProposalIndex.Vote], _ checkpoint: SignedCheckpoint,
-    _ openings: [Opening]
+    _ openings: [Opening], _ attested: Attested?
   ) throws -> Receipt {
     guard let started = row.started, let finished = row.finished,
       let epoch = try index.opening(ofEpoch: opened.statement.epoch),
@@ -135,6 +136,7 @@ struct ReceiptSource: Sendable {
       return Receipt.Item(index: index, entry: stored.bytes, proof: proof.hashes)
     }
     return try ReceiptComposer.compose(
-      checkpoint: checkpoint, items: items, roles: roles, constitution: constitution, openings: openings)
+      checkpoint: checkpoint, items: items, roles: roles, constitution: constitution, openings: openings,
+      attested: attested)
   }
 }

@@ -46,9 +46,12 @@ struct RunReceiptRoutes: Sendable {
     }
     let tool = try await box.sequencer.inspect { state, _ in state.tool(digest: started.tool) }
     let source = RunReceiptSource(reader: box.reader, runs: index, proposals: box.index)
+    let attested = try await box.identities.attested(before: finished, checkpoint)
     do {
       return .json(
-        try await box.blocking.run { try source.receipt(row, finished: finished, tool: tool, checkpoint) }.bytes)
+        try await box.blocking.run {
+          try source.receipt(row, finished: finished, tool: tool, checkpoint, attested)
+        }.bytes)
     } catch ReceiptComposer.Failure.tooLarge(let what) {
       throw Problem(
         status: 409, code: "receipt_too_large",
@@ -65,7 +68,8 @@ struct RunReceiptSource: Sendable {
   let proposals: ProposalIndex
 
   func receipt(
-    _ row: RunIndex.Row, finished: UInt64, tool: RegisteredTool?, _ checkpoint: SignedCheckpoint
+    _ row: RunIndex.Row, finished: UInt64, tool: RegisteredTool?, _ checkpoint: SignedCheckpoint,
+    _ attested: Attested?
   ) throws -> RunReceipt {
     guard let tool, let proposed = try proposals.row(tool.proposal)?.opened else {
       throw LogReader.Failure.damaged("the tool of the run \(row.run) is not in the log")
@@ -92,6 +96,6 @@ struct RunReceiptSource: Sendable {
     let roles = RunReceipt.Roles(
       genesis: 0, proposed: proposed, registered: tool.index, started: row.started, resumed: resumed, called: called,
       finished: finished)
-    return try ReceiptComposer.compose(run: roles, checkpoint: checkpoint, items: items)
+    return try ReceiptComposer.compose(run: roles, checkpoint: checkpoint, items: items, attested: attested)
   }
 }

@@ -17,13 +17,14 @@ struct CodeMeasurement: Sendable {
     }.get()
     guard !events.isEmpty else { return }
     try await measurer.measure(events)
-    await keeper.measuredMore()
+    // A quote that shows it exists before it is used.
+    await keeper.claimAgain()
   }
 
   /// Marks the end of measuring where the owners decided it.
   func closeWhereDue() async throws {
     guard let due = try await sequencer.inspect({ state, _ in state.measured.lockDue }) else { return }
     try await measurer.lock(due)
-    await keeper.measuredMore()
+    await keeper.claimAgain()
   }
 }

@@ -24,7 +24,6 @@ actor IdentityKeeper {
   private let clock: @Sendable () -> Int64
   private let report: @Sendable (String) -> Void
   private var task: Task<Void, Never>?
-  private var refresh: Task<Void, Never>?
   /// The newest identity, which is durable.
   private(set) var current: (identity: BoxIdentity, evidence: Evidence, expires: Int64)?
   private(set) var lastFailure: String?
@@ -64,22 +63,10 @@ actor IdentityKeeper {
     }
   }
 
-  func stop() {
-    task?.cancel()
-    refresh?.cancel()
-  }
+  func stop() { task?.cancel() }
 
-  /// Code was measured that the newest evidence does not show. Several in one second get one new identity.
-  func measuredMore() {
-    guard refresh == nil else { return }
-    refresh = Task { [weak self] in
-      guard (try? await Task.sleep(for: .seconds(1))) != nil else { return }
-      await self?.claimAgain()
-    }
-  }
-
-  private func claimAgain() async {
-    refresh = nil
+  /// Claims anew: before the identity expires, and when code was measured that the newest evidence does not show.
+  func claimAgain() async {
     do {
       try await claim(counter: current?.identity.counter)
       lastFailure = nil

@@ -54,8 +54,11 @@ public struct RunReceipt: Sendable, Hashable {
   /// Ascending by index, each with a role.
   public let entries: [Receipt.Item]
   public let roles: Roles
+  /// The box's identity at that time, and its evidence; nil where it claimed none.
+  public let attested: Attested?
 
-  init(checkpoint: String, es256: String, entries: [Receipt.Item], roles: Roles) {
+  init(checkpoint: String, es256: String, entries: [Receipt.Item], roles: Roles, attested: Attested?) {
+    self.attested = attested
     self.checkpoint = checkpoint
     self.es256 = es256
     self.entries = entries
@@ -66,7 +69,7 @@ public struct RunReceipt: Sendable, Hashable {
 
   public var json: JSON {
     let number = LogProof.number
-    return [
+    var object: JSONObject = [
       "format": .string(Self.format), "checkpoint": .string(checkpoint), "es256": .string(es256),
       "entries": proof.itemsJSON,
       "roles": [
@@ -74,8 +77,9 @@ public struct RunReceipt: Sendable, Hashable {
         "started": number(roles.started), "resumed": .array(roles.resumed.map(number)),
         "called": .array(roles.called.map(number)), "finished": number(roles.finished),
       ],
-      "identity": nil, "evidence": nil, "release": nil,
     ]
+    for (name, value) in Attested.members(attested) { object[name] = value }
+    return .object(object)
   }
 
   /// The file: canonical, so that equal receipts are equal files.
@@ -103,13 +107,12 @@ extension RunReceipt {
       es256 = try reader.string("es256", maxBytes: 128)
       entries = try LogProof.items(&reader, maxCount: Limits.entries)
       roles = try Self.roles(&reader)
-      for name in ReceiptFile.reserved { _ = try reader.json(name) }
+      attested = try Attested.read(&reader)
       try reader.finish()
     } catch {
       throw CheckFailure("format.field", expected: "\(error.field): \(error.expected)", actual: error.actual)
     }
     try proof.check(roles: roles.indices)
-    try ReceiptFile.checkReserved(json)
   }
 
   private static func roles(_ reader: inout ObjectReader) throws(FieldError) -> Roles {

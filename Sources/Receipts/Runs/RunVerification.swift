@@ -16,10 +16,10 @@ struct RunVerification: Verifying {
   private(set) var manifest: ToolManifest?
   private var chain: RunChain?
 
-  init(json: JSON, size: Int, expected: ExpectedBox) {
+  init(json: JSON, size: Int, expected: ExpectedBox, appraisal: EvidenceExpectation?) {
     self.json = json
     self.size = size
-    base = LogVerification(expected: expected)
+    base = LogVerification(expected: expected, appraisal: appraisal)
   }
 
   mutating func run(_ id: StepID) throws(CheckFailure) -> StepOutcome {
@@ -55,6 +55,7 @@ struct RunVerification: Verifying {
     let receipt = try RunReceipt(json: json)
     self.receipt = receipt
     base.proof = receipt.proof
+    base.attested = receipt.attested
     return .passed("\(receipt.entries.count) entries, \(size) bytes.")
   }
 
@@ -62,6 +63,7 @@ struct RunVerification: Verifying {
     let log = try LoggedRun(try need(receipt, .format))
     self.log = log
     base.genesis = log.genesis
+    base.ended = log.finished.at
     return .passed("Each is canonical, and their times never run backwards.")
   }
 
