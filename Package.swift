@@ -171,7 +171,7 @@ let package = Package(
       name: "TestSupport", dependencies: ["CanonicalJSON", "Cryptography"], path: "Tests/TestSupport",
       swiftSettings: strict),
     tests("CanonicalJSONTests", ["CanonicalJSON"]),
-    tests("CryptographyTests", ["Cryptography", "CanonicalJSON"]),
+    tests("CryptographyTests", ["Cryptography", "CanonicalJSON", "AttestationMint"]),
     tests("OpenClaimsTests", ["OpenClaims", "CanonicalJSON", "Cryptography"]),
     tests("TransparencyLogTests", ["TransparencyLog", "CanonicalJSON", "Cryptography"]),
     tests("GovernanceTests", ["Governance", "OpenClaims", "CanonicalJSON", "Cryptography"]),
