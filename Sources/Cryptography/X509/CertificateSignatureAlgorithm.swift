@@ -73,4 +73,27 @@ public enum CertificateSignatureAlgorithm: Sendable, Hashable {
     try algorithm.finish()
     return hash
   }
+
+  /// The AlgorithmIdentifier, in DER.
+  public var der: [UInt8] {
+    switch self {
+    case .ecdsa(let hash): DERWriter.sequence(Self.identifier(of: hash, in: Self.ecdsa))
+    case .rsaPKCS1(let hash): DERWriter.sequence(Self.identifier(of: hash, in: Self.pkcs1), DERWriter.null)
+    case .rsaPSS(let hash):
+      DERWriter.sequence(DERWriter.objectIdentifier(Self.pss), Self.pssParameters(hash))
+    }
+  }
+
+  private static func pssParameters(_ hash: DigestAlgorithm) -> [UInt8] {
+    let digest = DERWriter.sequence(identifier(of: hash, in: digests), DERWriter.null)
+    return DERWriter.sequence(
+      DERWriter.element(0xA0, digest),
+      DERWriter.element(0xA1, DERWriter.sequence(DERWriter.objectIdentifier(mgf1), digest)),
+      DERWriter.element(0xA2, DERWriter.integer([UInt8(hash.byteCount)])))
+  }
+
+  /// Each table names every hash.
+  private static func identifier(of hash: DigestAlgorithm, in table: [OID: DigestAlgorithm]) -> [UInt8] {
+    table.first { $0.value == hash }.map { DERWriter.objectIdentifier($0.key) } ?? []
+  }
 }

@@ -10,6 +10,11 @@ public struct DistinguishedName: Sendable, Hashable, CustomStringConvertible {
   public struct Attribute: Sendable, Hashable {
     public let type: OID
     public let value: String
+
+    public init(type: OID, value: String) {
+      self.type = type
+      self.value = value
+    }
   }
 
   /// The DER encoding.
@@ -19,6 +24,19 @@ public struct DistinguishedName: Sendable, Hashable, CustomStringConvertible {
 
   public static func == (left: Self, right: Self) -> Bool { left.der == right.der }
   public func hash(into hasher: inout Hasher) { hasher.combine(der) }
+
+  /// A name of attributes in UTF-8, one in each relative name: ours begin with what is most general.
+  public init(_ attributes: [Attribute]) {
+    self.attributes = attributes
+    der = DERWriter.element(
+      0x30,
+      attributes.flatMap {
+        DERWriter.set(DERWriter.sequence(DERWriter.objectIdentifier($0.type), DERWriter.utf8String($0.value)))
+      })
+  }
+
+  /// A name of nothing but a common name.
+  public init(commonName: String) { self.init([Attribute(type: .commonName, value: commonName)]) }
 
   init(_ reader: inout DERReader, _ field: String) throws(CryptographyError) {
     let element = try reader.tagged(.sequence, field)
