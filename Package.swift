@@ -177,7 +177,10 @@ let package = Package(
     tests("GovernanceTests", ["Governance", "OpenClaims", "CanonicalJSON", "Cryptography"]),
     tests(
       "ReceiptsTests",
-      ["Receipts", "Governance", "OpenClaims", "TransparencyLog", "CanonicalJSON", "Cryptography"]),
+      [
+        "Receipts", "Governance", "OpenClaims", "TransparencyLog", "CanonicalJSON", "Cryptography", "Attestation",
+        "AttestationMint",
+      ]),
     .executableTarget(
       name: "StorageFaultProbe", dependencies: ["Storage", "TransparencyLog", "Cryptography"],
       path: "Tests/StorageFaultProbe", swiftSettings: strict),

@@ -1,12 +1,60 @@
+import Attestation
+import Cryptography
 import Governance
 
 /// What is so about a running box, as far as it can know it of itself: the input of ``ClaimCeiling``. Facts, not opinions:
 /// each is read from the process, the configuration or the log by whoever makes this value.
 public struct BoxFacts: Sendable, Hashable {
-  /// What the hardware says about this machine.
-  public enum Hardware: Sendable, Hashable {
-    /// Nothing: this version collects no evidence.
+  /// What vouches for this machine.
+  public enum Machine: Sendable, Hashable {
+    /// Nothing: the configuration names no platform.
     case none
+    /// The platform makes evidence.
+    case vouching(Vouching)
+  }
+
+  /// The evidence that the box claims now, and what of it the box itself could verify with the roots that it carries.
+  public struct Vouching: Sendable, Hashable {
+    /// What stands at the end of the chain, as far as the box can tell.
+    public enum Root: Sendable, Hashable {
+      case hardware(vendor: String)
+      /// Software plays the hardware.
+      case software(name: String)
+      /// No root that this program carries vouches: the verifier needs one of its own.
+      case unknown
+    }
+
+    public var kind: EvidenceKind
+    public var root: Root
+    /// SHA-256 of the evidence in the newest identity.
+    public var digest: SHA256Digest
+    /// Until when the identity is claimed, Unix milliseconds.
+    public var expires: Int64
+    /// Why it could not be renewed, where it could not.
+    public var failure: String?
+    /// The evidence carries the firmware's event log.
+    public var hasEventLog: Bool
+    /// Tools, rules, models and runners measured since the machine started.
+    public var measured: Int
+    /// The owners closed the set of measured code.
+    public var isLocked: Bool
+    /// The machine counts, and the count is in the identity.
+    public var counter: Int64?
+
+    public init(
+      kind: EvidenceKind, root: Root, digest: SHA256Digest, expires: Int64, failure: String?, hasEventLog: Bool,
+      measured: Int, isLocked: Bool, counter: Int64?
+    ) {
+      self.kind = kind
+      self.root = root
+      self.digest = digest
+      self.expires = expires
+      self.failure = failure
+      self.hasEventLog = hasEventLog
+      self.measured = measured
+      self.isLocked = isLocked
+      self.counter = counter
+    }
   }
 
   /// The witnesses of the log.
@@ -57,7 +105,9 @@ public struct BoxFacts: Sendable, Hashable {
     case jail(missing: [String])
   }
 
-  public var hardware: Hardware
+  public var machine: Machine
+  /// The key under which the box's data lies came from a broker that appraised this machine.
+  public var isKeyReleased: Bool
   public var witnesses: Witnesses
   public var log: Log
   public var clock: Clock
@@ -73,10 +123,11 @@ public struct BoxFacts: Sendable, Hashable {
   public var constitution: Constitution
 
   public init(
-    hardware: Hardware, witnesses: Witnesses, log: Log, clock: Clock, durability: Durability, listeners: [Listener],
+    machine: Machine, isKeyReleased: Bool, witnesses: Witnesses, log: Log, clock: Clock, durability: Durability, listeners: [Listener],
     isRoot: Bool, sandbox: Sandbox, keysAreFiles: Bool, valuesAreErasable: Bool, constitution: Constitution
   ) {
-    self.hardware = hardware
+    self.machine = machine
+    self.isKeyReleased = isKeyReleased
     self.witnesses = witnesses
     self.log = log
     self.clock = clock

@@ -57,25 +57,9 @@ public enum ClaimCeiling {
         id: "erasable", title: "Private values can be erased, and proofs still hold", state: erasable(facts)),
       CeilingClaim(id: "isolated-tools", title: "Tools run in a jail", state: tools(facts)),
       CeilingClaim(
-        id: "operator-cannot-read", title: "The operator cannot read what the box works on",
-        state: withoutHardware(facts, "whoever is root on this machine can read the memory of the box")),
-      CeilingClaim(
-        id: "operator-cannot-sign", title: "The operator cannot sign as the box",
-        state: withoutHardware(
-          facts,
-          facts.keysAreFiles
-            ? "the box's keys are files that the operator can copy" : "the box's keys are in memory that root can read")
-      ),
-      CeilingClaim(
-        id: "known-hardware", title: "The box runs on known hardware",
-        state: withoutHardware(facts, "there is no evidence from the hardware")),
-      CeilingClaim(
-        id: "known-software", title: "The box runs a signed release",
-        state: withoutHardware(facts, "no measurement says which software runs")),
-      CeilingClaim(
         id: "outside-effects", title: "What the box asked of the world has happened",
         state: .notProved(reason: "the log holds what the box sent and what it was answered, not what others then did")),
-    ]
+    ] + MachineCeiling.claims(from: facts)
   }
 
   private static func logIntact(_ facts: BoxFacts) -> CeilingClaim.State {
@@ -96,11 +80,19 @@ public enum ClaimCeiling {
   }
 
   private static func noRollback(_ facts: BoxFacts) -> CeilingClaim.State {
+    var guards: [String] = []
+    if case .configured(let count, _, true) = facts.witnesses {
+      guards.append("none of \(count) witnesses remembered a larger log")
+    }
+    if case .vouching(let vouching) = facts.machine, let counter = vouching.counter,
+      !MachineCeiling.isSoftware(vouching)
+    {
+      guards.append("the machine's counter stood at \(counter), as the log says")
+    }
+    guard guards.isEmpty else { return .proved(evidence: "when the box started, \(guards.joined(separator: ", and "))") }
     switch facts.witnesses {
-    case .none: .notProved(reason: "no witnesses: a restored backup would look like the present")
-    case .configured(_, _, false): .notProved(reason: "the witnesses were not all asked when the box started")
-    case .configured(let count, _, true):
-      .proved(evidence: "when the box started, none of \(count) witnesses remembered a larger log")
+    case .none: return .notProved(reason: "no witnesses: a restored backup would look like the present")
+    case .configured: return .notProved(reason: "the witnesses were not all asked when the box started")
     }
   }
 
@@ -182,12 +174,6 @@ public enum ClaimCeiling {
         evidence: "each has one of its own with every layer, unless its approved manifest says otherwise")
     case .jail(let missing):
       .notProved(reason: "each has one of its own, but this machine gives it no \(missing.joined(separator: ", "))")
-    }
-  }
-
-  private static func withoutHardware(_ facts: BoxFacts, _ reason: String) -> CeilingClaim.State {
-    switch facts.hardware {
-    case .none: .notProved(reason: reason)
     }
   }
 }

@@ -1,4 +1,6 @@
+import Attestation
 import CanonicalJSON
+import Cryptography
 import Governance
 import Testing
 
@@ -9,7 +11,7 @@ import Testing
     var story = try Stories.quorum()
     story.policies = story.policies.setting("halting.breakGlass", to: nil)
     var facts = BoxFacts(
-      hardware: .none, witnesses: .configured(count: 3, cosigned: 41, askedAtStart: true),
+      machine: .none, isKeyReleased: false, witnesses: .configured(count: 3, cosigned: 41, askedAtStart: true),
       log: .writable(entries: 42), clock: .host, durability: .confirmed,
       listeners: [.init(address: "127.0.0.1:8080", isLoopback: true, isEncrypted: false)], isRoot: false,
       sandbox: .jail(missing: []), keysAreFiles: true, valuesAreErasable: true,
@@ -40,8 +42,9 @@ import Testing
   @Test func honestItemsAreAlwaysListed() throws {
     let claims = ClaimCeiling.claims(from: try facts())
     for id in [
-      "signer-devices", "client-identity", "time", "operator-cannot-read", "operator-cannot-sign", "known-hardware",
-      "known-software", "outside-effects",
+      "signer-devices", "client-identity", "time", "operator-cannot-sign", "known-hardware", "known-software",
+      "memory-encryption", "measured-boot", "event-log", "code-measurement", "key-release", "side-channels",
+      "no-paravisor", "outside-effects",
     ] {
       let claim = try #require(claims.first { $0.id == id })
       #expect(!claim.isProved)
@@ -72,6 +75,81 @@ import Testing
       { facts in
         facts.constitution = try constitution { $0.policies = $0.policies.setting("payments.selfApproval", to: true) }
       }, ["four-eyes", "no-self-approval"])
+  }
+
+  private func vouching(
+    _ kind: EvidenceKind, _ root: BoxFacts.Vouching.Root = .hardware(vendor: "Maker"), hasEventLog: Bool = true
+  ) -> BoxFacts.Vouching {
+    BoxFacts.Vouching(
+      kind: kind, root: root, digest: SHA256.hash([1]), expires: 1_800_000_000_000, failure: nil,
+      hasEventLog: hasEventLog, measured: 5, isLocked: false, counter: 7)
+  }
+
+  /// What each platform adds, and no more: claims are computed from what vouches.
+  @Test(arguments: [
+    (EvidenceKind.tpm, ["known-hardware", "measured-boot", "event-log", "code-measurement"]),
+    (.gcpVTPM, ["known-hardware", "measured-boot", "event-log", "code-measurement"]),
+    (.nitroTPM, ["known-hardware", "measured-boot", "event-log", "code-measurement"]),
+    (.azure, ["known-hardware", "measured-boot", "event-log", "code-measurement", "memory-encryption"]),
+    (
+      .snp,
+      ["known-hardware", "measured-boot", "event-log", "code-measurement", "memory-encryption", "no-paravisor"]
+    ),
+    (
+      .tdx,
+      ["known-hardware", "measured-boot", "event-log", "code-measurement", "memory-encryption", "no-paravisor"]
+    ),
+  ]) func platformsAddTheirOwn(kind: EvidenceKind, added: [String]) throws {
+    let bare = proved(try facts())
+    let with = proved(try facts { $0.machine = .vouching(vouching(kind)) })
+    #expect(with.subtracting(bare) == Set(added))
+    let logless = proved(try facts { $0.machine = .vouching(vouching(kind, hasEventLog: false)) })
+    #expect(with.subtracting(logless) == ["event-log"])
+  }
+
+  @Test(arguments: EvidenceKind.allCases) func softwareAndUnknownRootsAddNothing(kind: EvidenceKind) throws {
+    let bare = proved(try facts { $0.witnesses = .none })
+    for root in [BoxFacts.Vouching.Root.software(name: "swtpm"), .unknown] {
+      let claims = ClaimCeiling.claims(
+        from: try facts {
+          $0.machine = .vouching(vouching(kind, root))
+          $0.witnesses = .none
+        })
+      // An unknown root's counter still counts: it is this machine's, whoever made it.
+      let allowed: Set<String> = root == .unknown ? ["no-rollback"] : []
+      #expect(Set(claims.filter(\.isProved).map(\.id)).subtracting(bare) == allowed)
+    }
+    let claims = ClaimCeiling.claims(
+      from: try facts { $0.machine = .vouching(vouching(kind, .software(name: "swtpm"))) })
+    let reason = try #require(claims.first { $0.id == "known-hardware" }).json["reason"]?.string
+    #expect(reason == "software TPM (swtpm): proves nothing about hardware")
+  }
+
+  @Test func aFailedRenewalTakesWhatTheMachineGave() throws {
+    var stale = vouching(.snp)
+    stale.failure = "the device is gone"
+    #expect(proved(try facts { $0.machine = .vouching(stale) }) == proved(try facts()))
+  }
+
+  @Test func theCounterAndTheWitnessesEachGuardAgainstRollback() throws {
+    func isProved(_ change: (inout BoxFacts) -> Void) throws -> Bool { proved(try facts(change)).contains("no-rollback") }
+    #expect(try !isProved { $0.witnesses = .none })
+    #expect(
+      try isProved {
+        $0.witnesses = .none
+        $0.machine = .vouching(vouching(.tpm))
+      })
+    #expect(
+      try !isProved {
+        $0.witnesses = .none
+        var uncounted = vouching(.tpm)
+        uncounted.counter = nil
+        $0.machine = .vouching(uncounted)
+      })
+  }
+
+  @Test func keysAreReleasedOnlyWhereABrokerDid() throws {
+    #expect(proved(try facts { $0.isKeyReleased = true }).subtracting(proved(try facts())) == ["key-release"])
   }
 
   private static let weakRules: [(rule: JSON, words: String)] = [

@@ -85,6 +85,11 @@ public struct Evidence: Sendable {
   /// SHA-256 of the RFC 8785 form: the name of the evidence in entries and receipts.
   public var digest: SHA256Digest { SHA256.hash(json.canonicalBytes()) }
 
+  /// What genuine evidence says, whoever may accept it; nil where it is not genuine.
+  public func verified(binding: Binding, at: Int64, anchors: TrustAnchors) -> (any EvidenceClaims)? {
+    content.verified(in: VerificationContext(anchors: anchors, at: at, binding: binding))
+  }
+
   /// Whether it is genuine and acceptable.
   ///
   /// - Parameters:
@@ -101,6 +106,12 @@ public struct Evidence: Sendable {
 }
 
 extension EvidenceFormat {
+  func verified(in context: VerificationContext) -> (any EvidenceClaims)? {
+    var checks = CheckList()
+    guard let claims = verify(in: context, into: &checks), checks.succeeds else { return nil }
+    return claims
+  }
+
   func appraised(by policy: AppraisalPolicy, in context: VerificationContext) -> AttestationReport {
     var checks = CheckList()
     guard let claims = verify(in: context, into: &checks), checks.holds else {

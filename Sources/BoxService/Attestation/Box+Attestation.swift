@@ -11,6 +11,7 @@ struct BoxAttestation: Sendable {
   let measurer: RuntimeMeasurer
   let keeper: IdentityKeeper
   let sequencer: Sequencer
+  let clock: @Sendable () -> Int64
 
   var measurement: CodeMeasurement { CodeMeasurement(measurer: measurer, keeper: keeper, sequencer: sequencer) }
 
@@ -22,6 +23,7 @@ struct BoxAttestation: Sendable {
     self.platform = platform
     self.machine = machine
     self.sequencer = sequencer
+    self.clock = clock
     measurer = RuntimeMeasurer(machine: machine, sequencer: sequencer, onFault: onFault)
     keeper = IdentityKeeper(
       machine: machine, sequencer: sequencer, keys: keys, signer: signer, evidence: evidence, clock: clock,

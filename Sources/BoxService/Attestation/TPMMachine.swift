@@ -3,6 +3,7 @@ import TrustedPlatform
 
 /// A TPM as the machine of a box.
 struct TPMMachine: Machine {
+  var software: String? { nil }
   init(_ configuration: BoxConfiguration.Attestation) throws {}
   func evidence(binding: [UInt8], runtime: [RuntimeEvent]) async throws -> Evidence { throw MachineFault.absent }
   func register() async throws -> [UInt8] { [] }

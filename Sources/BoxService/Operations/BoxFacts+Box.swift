@@ -1,3 +1,4 @@
+import Attestation
 import Governance
 import Receipts
 import TransparencyLog
@@ -25,7 +26,7 @@ extension Box {
     }
     let bound = bound.withLock { $0 }
     return BoxFacts(
-      hardware: .none, witnesses: witnessing, log: log, clock: .host, durability: .confirmed,
+      machine: await machineFact(), isKeyReleased: false, witnesses: witnessing, log: log, clock: .host, durability: .confirmed,
       listeners: [
         .init(
           address: bound.api.first?.description ?? configuration.listen.text,
@@ -37,6 +38,25 @@ extension Box {
       ],
       isRoot: CurrentProcess.isRoot, sandbox: await sandbox.fact(), keysAreFiles: true, valuesAreErasable: true,
       constitution: constitution)
+  }
+
+  private func machineFact() async -> BoxFacts.Machine {
+    guard let attestation, let core, let current = await attestation.keeper.current else { return .none }
+    let evidence = current.evidence
+    let measured = (try? await core.sequencer.inspect { state, _ in state.measured }) ?? MeasuredCode()
+    let claims = evidence.verified(
+      binding: .bytes(current.identity.binding.bytes), at: attestation.clock(), anchors: .compiledIn)
+    let root: BoxFacts.Vouching.Root =
+      switch claims?.assurance {
+      case .hardware(let vendor): .hardware(vendor: vendor)
+      case .software(let name): .software(name: name)
+      case nil: attestation.machine.software.map { .software(name: $0) } ?? .unknown
+      }
+    return .vouching(
+      BoxFacts.Vouching(
+        kind: evidence.kind, root: root, digest: current.identity.evidence, expires: current.expires,
+        failure: await attestation.keeper.lastFailure, hasEventLog: evidence.content.members["eventLog"] != nil,
+        measured: measured.events.count, isLocked: measured.isLocked, counter: current.identity.counter))
   }
 
   private func firstConstitution() throws -> Constitution? {

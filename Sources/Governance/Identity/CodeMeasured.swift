@@ -45,6 +45,8 @@ public struct MeasuredCode: Sendable, Hashable {
   public internal(set) var lockDue: SHA256Digest?
   var digests: Set<SHA256Digest> = []
 
+  public init() {}
+
   /// Whether nothing more may be measured: by the marker, or by the decision that it follows.
   public var isClosed: Bool { isLocked || lockDue != nil }
 
