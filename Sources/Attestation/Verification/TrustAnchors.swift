@@ -40,7 +40,9 @@ public struct TrustAnchors: Sendable, Hashable {
 
   /// What this program carries: the makers' published roots.
   public static let compiledIn = TrustAnchors(
-    anchors: [] + IntelRoots.anchors
+    anchors: []
+      + IntelRoots.anchors
+      + AMDRoots.anchors
   )
 
   public func anchors(for purpose: TrustAnchor.Purpose) -> [TrustAnchor] { anchors.filter { $0.purpose == purpose } }

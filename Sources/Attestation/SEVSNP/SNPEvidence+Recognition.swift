@@ -1,0 +1,63 @@
+public import CanonicalJSON
+import Cryptography
+
+extension SNPEvidence {
+  /// Reads a bare report, one that the host's table of certificates follows, the answer of `/dev/sev-guest`, dstack's envelope,
+  /// and a report in hexadecimal or base64; certificates from attachments in PEM, DER or a host's table.
+  public static func recognise(_ file: RawEvidence) throws(FieldError) -> SNPEvidence? {
+    if let envelope = try DstackSNPEnvelope.contents(file.bytes) {
+      return SNPEvidence(report: envelope.report, among: envelope.certificates, file.attachments)
+    }
+    if let evidence = binary(file.bytes, file.attachments) { return evidence }
+    guard file.bytes.count <= Limits.reportBytes * 2 else { return nil }
+    var text = String(decoding: file.bytes, as: UTF8.self)
+    while text.last?.isWhitespace ?? false { text.removeLast() }
+    guard let bytes = Hex.decode(text) ?? Base64.decode(text) else { return nil }
+    return binary(bytes, file.attachments)
+  }
+
+  private static func binary(
+    _ bytes: [UInt8], _ attachments: [(name: String, bytes: [UInt8])]
+  ) -> SNPEvidence? {
+    let bytes = withoutResponseHeader(bytes)
+    guard isReport(bytes) else { return nil }
+    guard bytes.count > SNPReport.byteCount,
+      let table = SNPCertificateTable.certificates(Array(bytes[SNPReport.byteCount...]))
+    else { return SNPEvidence(report: bytes, among: [], attachments) }
+    return SNPEvidence(report: Array(bytes.prefix(SNPReport.byteCount)), among: table, attachments)
+  }
+
+  /// A version and the one signature algorithm where they belong. A report that was cut short, or to which something was
+  /// added, still is one: the verifier refuses it and says why.
+  private static func isReport(_ bytes: [UInt8]) -> Bool {
+    guard (0x38...Limits.reportBytes + SNPCertificateTable.Limits.bytes).contains(bytes.count) else { return false }
+    let isVersion = SNPReport.versions.contains(UInt32(bytes[0])) && bytes[1..<4].allSatisfy { $0 == 0 }
+    let isAlgorithm = Array(bytes[0x34..<0x38]) == [1, 0, 0, 0]
+    // Of the right size, one of the two is enough: the verifier says what is wrong with the other.
+    return bytes.count == SNPReport.byteCount ? isVersion || isAlgorithm : isVersion && isAlgorithm
+  }
+
+  /// MSG_REPORT_RSP: status and size, 24 reserved bytes, the report, and zeros to the end of the buffer (AMD 56860 table 26).
+  private static func withoutResponseHeader(_ bytes: [UInt8]) -> [UInt8] {
+    let end = 32 + SNPReport.byteCount
+    guard bytes.count >= end, bytes.count <= 4096, bytes.starts(with: [0, 0, 0, 0, 0xA0, 0x04, 0, 0]),
+      bytes[8..<32].allSatisfy({ $0 == 0 }), bytes[end...].allSatisfy({ $0 == 0 })
+    else { return bytes }
+    return Array(bytes[32..<end])
+  }
+
+  /// Certificates in the order that evidence has: that of the key first which signed.
+  init(report: [UInt8], among certificates: [[UInt8]], _ attachments: [(name: String, bytes: [UInt8])]) {
+    let all = certificates + AttachedCertificates.read(attachments)
+    self.init(report: report, certificates: Self.ordered(all, for: try? SNPReport(report)))
+  }
+
+  /// At most as many as evidence may carry.
+  static func ordered(_ certificates: [[UInt8]], for report: SNPReport?) -> [[UInt8]] {
+    let name = report?.signingKey == .vlek ? "SEV-VLEK" : "SEV-VCEK"
+    let signer = certificates.firstIndex { (try? Certificate(der: $0))?.subject.commonName == name }
+    var ordered = certificates
+    if let signer { ordered.insert(ordered.remove(at: signer), at: 0) }
+    return Array(ordered.prefix(SNPVerifier.maxCertificates))
+  }
+}
