@@ -1,1 +1,0 @@
-/// What hardware gives the box.
