@@ -123,7 +123,8 @@ public struct BoxFacts: Sendable, Hashable {
   public var constitution: Constitution
 
   public init(
-    machine: Machine, isKeyReleased: Bool, witnesses: Witnesses, log: Log, clock: Clock, durability: Durability, listeners: [Listener],
+    machine: Machine, isKeyReleased: Bool, witnesses: Witnesses, log: Log, clock: Clock, durability: Durability,
+    listeners: [Listener],
     isRoot: Bool, sandbox: Sandbox, keysAreFiles: Bool, valuesAreErasable: Bool, constitution: Constitution
   ) {
     self.machine = machine

@@ -89,7 +89,9 @@ public enum ClaimCeiling {
     {
       guards.append("the machine's counter stood at \(counter), as the log says")
     }
-    guard guards.isEmpty else { return .proved(evidence: "when the box started, \(guards.joined(separator: ", and "))") }
+    guard guards.isEmpty else {
+      return .proved(evidence: "when the box started, \(guards.joined(separator: ", and "))")
+    }
     switch facts.witnesses {
     case .none: return .notProved(reason: "no witnesses: a restored backup would look like the present")
     case .configured: return .notProved(reason: "the witnesses were not all asked when the box started")

@@ -17,7 +17,8 @@ enum MachineCeiling {
           vouching.kind.encryptsMemory
             ? .proved(evidence: "\(vendor) vouches for encrypted memory; side channels are another line")
             : .notProved(
-              reason: "\(vouching.kind.rawValue) measures and signs, and encrypts no memory: whoever is root can read it")
+              reason:
+                "\(vouching.kind.rawValue) measures and signs, and encrypts no memory: whoever is root can read it")
         }),
       CeilingClaim(
         id: "operator-cannot-sign", title: "The operator cannot sign as the box",
@@ -28,7 +29,8 @@ enum MachineCeiling {
         id: "measured-boot", title: "What the machine booted is measured",
         state: resting(facts) { vouching, _ in
           .proved(
-            evidence: "\(vouching.kind.rawValue): the registers are in the evidence; a verifier's releases say whether they "
+            evidence:
+              "\(vouching.kind.rawValue): the registers are in the evidence; a verifier's releases say whether they "
               + "are the right ones")
         }),
       CeilingClaim(
@@ -53,7 +55,8 @@ enum MachineCeiling {
       CeilingClaim(
         id: "side-channels", title: "Nothing leaks through shared hardware",
         state: .notProved(
-          reason: "no evidence excludes timing, cache, power or bus observation; see docs/threat-model.md for each platform")),
+          reason:
+            "no evidence excludes timing, cache, power or bus observation; see docs/threat-model.md for each platform")),
       CeilingClaim(
         id: "no-paravisor", title: "No software of the cloud stands between the box and the hardware",
         state: resting(facts) { vouching, _ in
@@ -63,13 +66,15 @@ enum MachineCeiling {
           case .gcpVTPM, .nitroTPM: .notProved(reason: "the TPM is software of the cloud, which the cloud vouches for")
           case .tpm:
             .notProved(reason: "whether the TPM is a chip or the cloud's software, its certificate says and no quote")
-          case .snp, .tdx, .nitroEnclave, .nvidia: .proved(evidence: "the report is signed below every guest's software")
+          case .snp, .tdx, .nitroEnclave, .nvidia:
+            .proved(evidence: "the report is signed below every guest's software")
           }
         }),
       CeilingClaim(
         id: "known-software", title: "The box runs a signed release",
         state: .notProved(
-          reason: "a box cannot judge itself: hold its evidence against approved releases with `safebox attest verify`")),
+          reason: "a box cannot judge itself: hold its evidence against approved releases with `safebox attest verify`")
+      ),
     ]
   }
 
@@ -92,7 +97,8 @@ enum MachineCeiling {
         return .notProved(reason: "software TPM (\(name)): proves nothing about hardware")
       case .unknown:
         return .notProved(
-          reason: "\(vouching.kind.rawValue) evidence whose root this program does not carry: a verifier that trusts it can say "
+          reason:
+            "\(vouching.kind.rawValue) evidence whose root this program does not carry: a verifier that trusts it can say "
             + "more")
       }
     }

@@ -96,6 +96,8 @@ import Testing
         case .runResumed: try RunResumed(body: body).body
         case .runCalled: try RunCalled(body: body).body
         case .runFinished: try RunFinished(body: body).body
+        case .identityClaimed: try IdentityClaimed(body: body).body
+        case .codeMeasured: try CodeMeasured(body: body).body
         }
       }
       #expect(try read(entry.body) == entry.body)

@@ -132,7 +132,9 @@ import Testing
   }
 
   @Test func theCounterAndTheWitnessesEachGuardAgainstRollback() throws {
-    func isProved(_ change: (inout BoxFacts) -> Void) throws -> Bool { proved(try facts(change)).contains("no-rollback") }
+    func isProved(_ change: (inout BoxFacts) -> Void) throws -> Bool {
+      proved(try facts(change)).contains("no-rollback")
+    }
     #expect(try !isProved { $0.witnesses = .none })
     #expect(
       try isProved {

@@ -179,21 +179,6 @@ const decisionChecks = {
   },
 };
 
-const absentChecks = {
-  identity: {
-    needs: ["format"],
-    run: async () => notProved("This version binds no identity to hardware: the box's key is proof of the key, not of the machine."),
-  },
-  evidence: {
-    needs: ["format"],
-    run: async () => notProved("There is no hardware evidence: an operator with full access to the machine could have read or changed its memory."),
-  },
-  release: {
-    needs: ["format"],
-    run: async () => notProved("Nothing here says which software the box ran."),
-  },
-};
-
 /** How the proposal is decided: its policy's rule, or the root rule, and what a change of the rules must meet on top. */
 async function procedureFor(constitution, { action, type, params }) {
   const isChange = constitutionalTypes.includes(type);

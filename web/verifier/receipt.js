@@ -44,7 +44,6 @@ async function parseReceipt(json) {
   const receipt = await reading("format.field", () => readReceipt(json));
   const { genesis, epoch, opened, approvals, started, finished } = receipt.roles;
   checkRoles(receipt.entries, [genesis, epoch, opened, ...approvals, started, finished]);
-  checkReserved(json);
   return receipt;
 }
 
@@ -64,28 +63,22 @@ function checkRoles(entries, used) {
   }
 }
 
-const reservedMembers = ["identity", "evidence", "release"];
-
-/** This version cannot check them, and must not seem to have done so. */
-function checkReserved(json) {
-  for (const name of reservedMembers) {
-    if (json.get(name) !== null) throw new Failure("format.reserved", `${name}: null`, kindOf(json.get(name)));
-  }
-}
-
 /** The entries of a receipt, each with its inclusion path. */
 function readItems(reader, maxCount) {
-  return reader.array("entries", maxCount, 1).map((element, i) => {
-    const item = new FieldReader(element, `entries.${i}`);
-    const entry = { index: item.integer("index"), text: item.string("entry", entryLimits.maxBytes) };
-    entry.proof = item.array("proof", 63).map((text) => {
-      const hash = typeof text === "string" ? decodeBase64(text) : null;
-      if (hash === null || hash.length !== 32) throw new FieldError(`entries.${i}.proof`, "base64 of 32 bytes", kindOf(text));
-      return hash;
-    });
-    item.finish();
-    return entry;
+  return reader.array("entries", maxCount, 1).map((json, i) => readItem(json, `entries.${i}`));
+}
+
+/** One entry with its proof: { index, entry, proof }. */
+function readItem(json, path) {
+  const item = new FieldReader(json, path);
+  const entry = { index: item.integer("index"), text: item.string("entry", entryLimits.maxBytes) };
+  entry.proof = item.array("proof", 63).map((text) => {
+    const hash = typeof text === "string" ? decodeBase64(text) : null;
+    if (hash === null || hash.length !== 32) throw new FieldError(`${path}.proof`, "base64 of 32 bytes", kindOf(text));
+    return hash;
   });
+  item.finish();
+  return entry;
 }
 
 /** Indices of entries in a role that several play. */
@@ -119,14 +112,14 @@ function readReceipt(json) {
     receipt.openings.set(digest, { salt: item.digest("salt"), value: item.value("value") });
     item.finish();
   }
-  for (const name of reservedMembers) reader.value(name);
+  receipt.attested = readAttested(reader);
   reader.finish();
   return receipt;
 }
 
 const entryKinds = [
   "box.created", "proposal.opened", "proposal.approved", "proposal.objected", "proposal.withdrawn", "execution.started",
-  "execution.finished", "run.started", "run.resumed", "run.called", "run.finished",
+  "execution.finished", "run.started", "run.resumed", "run.called", "run.finished", "identity.claimed", "code.measured",
 ];
 
 /** Reads an entry's bytes: canonical, of a known kind, within its limit. Throws Failure `entries.*`. */

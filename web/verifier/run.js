@@ -21,13 +21,12 @@ async function parseRunReceipt(json) {
     for (const name of ["genesis", "proposed", "registered", "started", "finished"]) read.roles[name] = roles.integer(name);
     for (const name of ["resumed", "called"]) read.roles[name] = readIndices(roles, name, runMaxEntries);
     roles.finish();
-    for (const name of reservedMembers) reader.value(name);
+    read.attested = readAttested(reader);
     reader.finish();
     return read;
   });
   const { genesis, proposed, registered, started, resumed, called, finished } = receipt.roles;
   checkRoles(receipt.entries, [genesis, proposed, registered, started, ...resumed, ...called, finished]);
-  checkReserved(json);
   return receipt;
 }
 

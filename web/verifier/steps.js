@@ -36,11 +36,12 @@ async function expectedBox(text) {
 }
 
 /**
- * Verifies a receipt. `expected`: { anyBox: true }, or { spki: hex } or { vkey: text } for one box.
+ * Verifies a receipt. `expected`: { anyBox: true }, or { spki: hex } or { vkey: text } for one box. `appraisal`: null, or
+ * { policy, at } to hold evidence against, `at` in Unix milliseconds or null for the time at which the box claimed its identity.
  * Returns { verdict: "accepted" | "rejected", steps: [{ id, title, state, code, expected, actual, detail }], facts }.
  */
-async function verifyReceipt(bytes, expected) {
-  const c = { expected, bytes };
+async function verifyReceipt(bytes, expected, appraisal = null) {
+  const c = { expected, bytes, appraisal };
   try {
     c.json = await parseFile(bytes);
   } catch (error) {
@@ -51,7 +52,7 @@ async function verifyReceipt(bytes, expected) {
   const steps = [];
   const passed = new Set();
   const own = isRun ? { ...runReadingChecks, ...runChecks } : { ...readingChecks, ...decisionChecks };
-  const checks = { ...logChecks, ...absentChecks, ...own };
+  const checks = { ...logChecks, ...attestedChecks, ...own };
   for (const [id, title] of isRun ? runStepTitles : stepTitles) {
     const { needs = [], run } = checks[id];
     const missing = needs.filter((need) => !passed.has(need));

@@ -142,7 +142,8 @@ enum APISchemas {
     "Entry": object(["index": integer, "entry": text]),
     "Receipt": object([
       "format": text, "checkpoint": text, "es256": text, "entries": list(of: anyObject), "roles": anyObject,
-      "constitution": anyObject, "openings": anyObject, "identity": ["type": ["object", "null"]], "evidence": ["type": ["object", "null"]],
+      "constitution": anyObject, "openings": anyObject, "identity": ["type": ["object", "null"]],
+      "evidence": ["type": ["object", "null"]],
       "release": ["type": "null"],
     ]),
     "RunReceipt": object([

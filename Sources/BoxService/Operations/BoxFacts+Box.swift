@@ -26,7 +26,8 @@ extension Box {
     }
     let bound = bound.withLock { $0 }
     return BoxFacts(
-      machine: await machineFact(), isKeyReleased: false, witnesses: witnessing, log: log, clock: .host, durability: .confirmed,
+      machine: await machineFact(), isKeyReleased: false, witnesses: witnessing, log: log, clock: .host,
+      durability: .confirmed,
       listeners: [
         .init(
           address: bound.api.first?.description ?? configuration.listen.text,
