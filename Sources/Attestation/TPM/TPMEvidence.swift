@@ -121,7 +121,7 @@ public struct TPMEvidence: EvidenceFormat {
     }
   }
 
-  public static func recognise(_ file: RawEvidence) throws(FieldError) -> TPMEvidence? { nil }
+  public static func recognise(_ file: RawEvidence) throws(FieldError) -> TPMEvidence? { try TPMEnvelope.read(file) }
 
   public var explanation: [EvidenceLine] { TPMExplanation.lines(self) }
 }

@@ -198,39 +198,6 @@ function tpmPointKey(coordinates) {
   return { type: "p384", spki: concat(tpmP384Prefix, coordinates) };
 }
 
-/** The key of a canonical SubjectPublicKeyInfo: { type, spki }. Throws FieldError. */
-function tpmKeyOfSPKI(spki, path) {
-  if (spki.length === 91 && sameBytes(spki.subarray(0, 27), p256Prefix)) return { type: "p256", spki };
-  if (spki.length === 120 && sameBytes(spki.subarray(0, 24), tpmP384Prefix)) return { type: "p384", spki };
-  // Only what would be written again byte for byte, as in Swift.
-  const reader = new ByteReader(spki, path);
-  const body = tpmReadDER(tpmReadDER(reader, 0x30, true), 0x03, false, tpmRSAAlgorithm);
-  if (body.big(1, "spki") !== 0) throw new FieldError(path, "a canonical SubjectPublicKeyInfo", "another");
-  const numbers = tpmReadDER(body, 0x30, true);
-  const modulus = tpmReadDER(numbers, 0x02, false).rest();
-  const exponent = tpmReadDER(numbers, 0x02, true).rest();
-  const bits = modulus.length * 8 - 8;
-  const value = exponent.reduce((sum, byte) => sum * 256 + byte, 0);
-  const isUsual = bits >= 2041 && bits <= 8192 && exponent.length <= 5 && value % 2 === 1 && value >= 65537 && value <= 0xffffffff;
-  if (!isUsual || !sameBytes(spki, rsaSubjectPublicKeyInfo(modulus, exponent))) {
-    throw new FieldError(path, "a canonical SubjectPublicKeyInfo", "another");
-  }
-  return { type: "rsa", spki };
-}
-
-/** One DER element, as a reader of what is in it; `before` are bytes that must come first, `isLast` that nothing follows. */
-function tpmReadDER(reader, tag, isLast, before = new Uint8Array()) {
-  const wrong = () => new FieldError(reader.path, "a canonical SubjectPublicKeyInfo", "another");
-  if (!sameBytes(reader.take(before.length, "spki"), before) || reader.big(1, "spki") !== tag) throw wrong();
-  let length = reader.big(1, "spki");
-  if (length === 0x81) length = reader.big(1, "spki");
-  else if (length === 0x82) length = reader.big(2, "spki");
-  else if (length > 0x80) throw wrong();
-  const content = reader.take(length, "spki");
-  if (isLast && reader.remaining !== 0) throw wrong();
-  return new ByteReader(content, reader.path);
-}
-
 /** A key for WebCrypto, or null where the numbers make none. */
 async function importTPMKey(key, hash, scheme = "rsassa") {
   const algorithm = {
@@ -346,3 +313,252 @@ async function tpmCheckDigest(quote, pcrs, hash, checks) {
   }
   return checks.require("tpm.pcr-digest", sameBytes(digest, quote.pcrDigest), hex(quote.pcrDigest), hex(digest));
 }
+
+// The kind "tpm".
+
+const tpmAttributeNames = [
+  [1, "fixedTPM"], [2, "stClear"], [4, "fixedParent"], [5, "sensitiveDataOrigin"], [6, "userWithAuth"], [7, "adminWithPolicy"],
+  [10, "noDA"], [11, "encryptedDuplication"], [16, "restricted"], [17, "decrypt"], [18, "sign"], [19, "x509sign"],
+];
+const tpmNeededAttributes = (1 << 1) | (1 << 4) | (1 << 5) | (1 << 16) | (1 << 18);
+const tpmDecryptAttribute = 1 << 17;
+
+/** tcg-kp-AIKCertificate: the key is one with which a TPM signs what it composed itself. */
+const tpmKeyPurpose = "2.23.133.8.3";
+
+/** The key's name in hexadecimal: the identifier of its hash, then the digest of its public area. */
+async function tpmKeyName(area) {
+  const [identifier] = [...tpmHashes].find(([, hash]) => hash === area.nameAlgorithm);
+  return identifier.toString(16).padStart(4, "0") + hex(await tpmDigest(area.nameAlgorithm, area.bytes));
+}
+
+/** Made in its TPM, never to leave it, and signing nothing that its TPM did not compose: demands and makes tpm.ak-attributes. */
+function verifyTPMAttributes(area, checks) {
+  checks.demand(["tpm.ak-attributes"]);
+  const names = (bits) => tpmAttributeNames.filter(([bit]) => (bits >> bit) & 1).map(([, name]) => name).join(", ");
+  const isSound = (area.attributes & tpmNeededAttributes) === tpmNeededAttributes && (area.attributes & tpmDecryptAttribute) === 0;
+  return checks.require("tpm.ak-attributes", isSound, `${names(tpmNeededAttributes)}, not decrypt`, names(area.attributes));
+}
+
+/**
+ * Demands and makes tpm.ak-trust. `key` is { spki }, `name` the key's name in hexadecimal or null, `certificates` DER, `purpose` that of
+ * the anchors, `keyPurpose` what the certificate must be for, or null. Returns an assurance, or null.
+ */
+async function verifyTPMKeyTrust({ key, name, certificates, purpose, keyPurpose = tpmKeyPurpose, known = [] }, context, checks) {
+  checks.demand(["tpm.ak-trust"]);
+  const enrolled = name === null ? undefined : context.enrolled.get(name);
+  if (enrolled !== undefined) {
+    checks.pass("tpm.ak-trust", `enrolled: ${name}`);
+    checks.notApplicable("tpm.ak-revocation", "the key is enrolled, and the policy that enrols it can leave it out");
+    return enrolled;
+  }
+  if (certificates.length === 0) {
+    const found = name === null ? "a bare key without a certificate" : `no certificate, not enrolled: ${name}`;
+    checks.fail("tpm.ak-trust", "a certificate of a trusted issuer, or an enrolled key", found);
+    return null;
+  }
+  try {
+    const { path, deadline, anchor } = await tpmKeyPath(key, certificates, purpose, keyPurpose, known, context);
+    checks.pass("tpm.ak-trust", path.map(({ subject }) => subject.text).join(" <- "));
+    checks.limit(deadline);
+    checks.notPerformed("tpm.ak-revocation", "makers of TPMs publish no lists that evidence could carry");
+    return anchor.assurance;
+  } catch (error) {
+    if (!(error instanceof FieldError || error instanceof PathError)) throw error;
+    checks.fail("tpm.ak-trust", error.expected, error.actual);
+    return null;
+  }
+}
+
+/** The path of a certificate that is about this very key and for this very purpose. Throws FieldError and PathError. */
+async function tpmKeyPath(key, certificates, purpose, keyPurpose, known, context) {
+  const [leaf, ...intermediates] = await parseCertificates(certificates);
+  if (!sameBytes(leaf.key.spki, key.spki)) throw new PathError("a certificate of the attestation key", "one of another key");
+  const purposes = leaf.extensions.extendedKeyUsage ?? [];
+  if (keyPurpose !== null && !purposes.includes(keyPurpose)) {
+    throw new PathError(`a certificate for ${keyPurpose}`, purposes.join(", ") || "for no purpose");
+  }
+  const anchors = [];
+  for (const anchor of context.anchors.filter((other) => other.purpose === purpose)) {
+    try {
+      anchors.push({ anchor, certificate: await parseCertificate(anchor.certificate) });
+    } catch (error) {
+      if (!(error instanceof FieldError)) throw error;
+    }
+  }
+  const understood = [...known, x509OIDs.subjectAlternativeName, x509OIDs.extendedKeyUsage];
+  const roots = anchors.map(({ certificate }) => certificate);
+  const { path, deadline } = await verifyPath(leaf, intermediates, roots, context.at, { known: understood });
+  const root = path[path.length - 1];
+  return { path, deadline, anchor: anchors.find(({ certificate }) => sameBytes(certificate.der, root.der)).anchor };
+}
+
+const pcrMeanings = [
+  "firmware-code", "firmware-configuration", "option-roms", "option-rom-configuration", "boot-loader", "boot-loader-configuration",
+  "platform-events", "secure-boot", "boot-commands", "boot-files", "ima", "uki", "kernel-parameters", "system-extensions",
+  "safebox-code", "system-identity", "debug", "pcr17", "pcr18", "pcr19", "pcr20", "pcr21", "pcr22", "application",
+];
+
+/** The register of a name, or -1. */
+function pcrIndexNamed(name) {
+  const index = pcrMeanings.indexOf(name);
+  if (index >= 0) return index;
+  return /^pcr(?:[0-9]|1[0-9]|2[0-3])$/.test(name) ? Number(name.slice(3)) : -1;
+}
+
+/** bank, registers, clockSafe and since: the part of a policy that all kinds with a TPM share. Throws FieldError. */
+function readQuotePolicy(reader) {
+  const bank = reader.string("bank", 16);
+  if (!["sha256", "sha384", "sha512"].includes(bank)) throw new FieldError(reader.at("bank"), "sha256, sha384 or sha512", kindOf(bank));
+  const registers = tpmReadPolicyRegisters(reader.value("registers"), bank, reader.at("registers"));
+  const safe = reader.value("clockSafe");
+  if (safe !== true && safe !== "any") throw new FieldError(reader.at("clockSafe"), "true or any", kindOf(safe));
+  let since = null;
+  if (reader.value("since") !== "any") {
+    const member = reader.reader("since");
+    since = {
+      clock: member.integer("clock"),
+      resetCount: member.integer("resetCount", 0, 0xffffffff),
+      restartCount: member.integer("restartCount", 0, 0xffffffff),
+      sameBoot: member.typed("sameBoot", (v) => typeof v === "boolean", "true or false"),
+    };
+    member.finish();
+  }
+  return { bank, registers, demandsSafeClock: safe === true, since };
+}
+
+/** Map of index to accepted values in hexadecimal, or to null for "any"; null where all of it is "any". */
+function tpmReadPolicyRegisters(json, bank, path) {
+  if (json === "any") return null;
+  if (!(json instanceof Map) || json.size < 1 || json.size > 24) {
+    throw new FieldError(path, "any, or an object of 1 to 24 registers", kindOf(json));
+  }
+  const registers = new Map();
+  for (const [name, values] of json) {
+    const index = pcrIndexNamed(name);
+    if (index < 0 || registers.has(index)) {
+      throw new FieldError(path, "each register once, by its meaning or as pcr0 to pcr23", kindOf(name));
+    }
+    const isValue = (value) => typeof value === "string" && decodeHex(value)?.length === tpmHashBytes[bank];
+    if (values !== "any" && !(Array.isArray(values) && values.length >= 1 && values.length <= 64 && values.every(isValue))) {
+      throw new FieldError(`${path}.${name}`, `any, or 1 to 64 values of ${tpmHashBytes[bank]} bytes in hexadecimal`, kindOf(values));
+    }
+    registers.set(index, values === "any" ? null : values);
+  }
+  return registers;
+}
+
+/** Why a later quote cannot come after the remembered one, or null. Counters go round: their difference counts. */
+function tpmClockFault(since, { clock, resetCount, restartCount }) {
+  const resets = (resetCount - since.resetCount) | 0;
+  const restarts = (restartCount - since.restartCount) | 0;
+  if (clock < BigInt(since.clock)) return `the clock went from ${since.clock} to ${clock}`;
+  if (resets < 0) return `resetCount went from ${since.resetCount} to ${resetCount}`;
+  if (resets === 0 && restarts < 0) return `restartCount went from ${since.restartCount} to ${restartCount}`;
+  if (since.sameBoot && (resets !== 0 || restarts !== 0)) return "the machine was reset or resumed since";
+  return null;
+}
+
+/** Demands and makes tpm.policy-bank, tpm.policy-registers, tpm.clock-safe and tpm.since of what verifyTPMQuote returned. */
+function appraiseQuote(policy, { quote, banks }, checks) {
+  checks.demand(["tpm.policy-bank", "tpm.policy-registers", "tpm.clock-safe", "tpm.since"]);
+  const bank = banks.find((other) => other.bank === policy.bank);
+  checks.require("tpm.policy-bank", bank !== undefined, policy.bank, banks.map((other) => other.bank).join(", "));
+  if (policy.registers === null) {
+    checks.waive("tpm.policy-registers", "the policy accepts any values of any registers");
+  } else {
+    const order = [...policy.registers.keys()].sort((a, b) => a - b);
+    const value = (index) => (bank?.values.has(index) ? hex(bank.values.get(index)) : null);
+    const differs = (index) => value(index) === null || !(policy.registers.get(index)?.includes(value(index)) ?? true);
+    const different = order.filter(differs);
+    const name = (index) => pcrMeanings[index];
+    if (different.length === 0) checks.pass("tpm.policy-registers", order.map(name).join(", "));
+    else {
+      const expected = different.map((index) => `${name(index)} ${policy.registers.get(index)?.join(" or ") ?? "quoted"}`);
+      checks.fail("tpm.policy-registers", expected.join(", "), different.map((index) => `${name(index)} ${value(index) ?? "not quoted"}`).join(", "));
+    }
+  }
+  const clock = quote.clockInfo;
+  if (policy.demandsSafeClock) {
+    checks.require("tpm.clock-safe", clock.isSafe, "safe", clock.isSafe ? "safe" : "not safe: the TPM lost power before it saved its clock");
+  } else {
+    checks.waive("tpm.clock-safe", "the policy accepts any clock");
+  }
+  if (policy.since === null) return checks.waive("tpm.since", "the policy remembers no earlier quote");
+  const fault = tpmClockFault(policy.since, clock);
+  if (fault !== null) checks.fail("tpm.since", "a quote after the remembered one", fault);
+  else checks.pass("tpm.since", `clock ${clock.clock}, ${clock.resetCount} resets, ${clock.restartCount} restarts`);
+}
+
+function readTPMEvidence(reader) {
+  const key = reader.has("akPublic") ? readBase64(reader, "akPublic", 1538) : null;
+  return {
+    key,
+    certificates: readCertificates(reader, "akCertificates"),
+    quote: readBase64(reader, "quote", 1024),
+    signature: readBase64(reader, "signature", 1040),
+    pcrs: readPCRBanks(reader.value("pcrs"), reader.at("pcrs")),
+    logs: readMeasurementLogs(reader),
+  };
+}
+
+/** Makes tpm.ak: { area } of a public area or { area: null } of a bare key, with the key { type, spki }; or null. */
+async function tpmReadKey(bytes, checks) {
+  if (bytes === null) {
+    checks.fail("tpm.ak", "akPublic", "absent");
+    return null;
+  }
+  try {
+    if (bytes[0] === 0x30) {
+      const key = await importCertificateKey(bytes);
+      checks.pass("tpm.ak", `a bare ${key.type} key`);
+      return { area: null, key, name: null };
+    }
+    const area = await parseTPMPublic(bytes);
+    const name = await tpmKeyName(area);
+    checks.pass("tpm.ak", `${area.key.type}, ${name}`);
+    return { area, key: area.key, name };
+  } catch (error) {
+    tpmFail(checks, "tpm.ak", error);
+    return null;
+  }
+}
+
+async function verifyTPMEvidence(evidence, context, checks) {
+  checks.demand(["tpm.ak", "tpm.ak-trust", ...tpmQuoteChecks]);
+  const found = await tpmReadKey(evidence.key, checks);
+  if (found === null) return null;
+  if (found.area !== null) verifyTPMAttributes(found.area, checks);
+  else checks.notPerformed("tpm.ak-attributes", "the evidence has the bare key: only its certificate can say that it is an attestation key");
+  const trust = { key: found.key, name: found.name, certificates: evidence.certificates, purpose: "tpm" };
+  const assurance = await verifyTPMKeyTrust(trust, context, checks);
+  let signature;
+  try {
+    signature = parseTPMSignature(evidence.signature);
+  } catch (error) {
+    tpmFail(checks, "tpm.signature", error);
+    return null;
+  }
+  const { quote, pcrs } = evidence;
+  const verified = await verifyTPMQuote({ quote, signature, key: found.key, pcrs, binding: context.binding }, checks);
+  const bank = tpmMeasuredBank(verified);
+  if (bank === undefined) return null;
+  const measurements = await verifyMeasurementLogs(evidence.logs, pcrMeasuredRegisters(bank), checks);
+  if (!checks.holds || assurance === null) return null;
+  return { assurance, registers: pcrRegisters(verified.banks), quote: verified, measurements, keyName: found.name };
+}
+
+/** The bank that logs are held against: SHA-256 where it is quoted, else the next. */
+function tpmMeasuredBank(verified) {
+  return verified?.banks.find(({ bank }) => bank !== "sha1");
+}
+
+evidenceKinds.tpm = {
+  read: readTPMEvidence,
+  verify: verifyTPMEvidence,
+  readPolicy: (reader) => ({ quote: readQuotePolicy(reader), measurements: readMeasurementPolicy(reader) }),
+  async appraise(policy, claims, checks) {
+    appraiseQuote(policy.quote, claims.quote, checks);
+    await appraiseMeasurements(policy.measurements, claims.measurements, checks);
+  },
+};
