@@ -548,6 +548,11 @@ async function verifyTPMEvidence(evidence, context, checks) {
   return { assurance, registers: pcrRegisters(verified.banks), quote: verified, measurements, keyName: found.name };
 }
 
+/** A bank as the registers that verifyMeasurementLogs takes, once a quote over it is verified. */
+function pcrMeasuredRegisters({ bank, values }) {
+  return { family: "pcrs", bank, values };
+}
+
 /** The bank that logs are held against: SHA-256 where it is quoted, else the next. */
 function tpmMeasuredBank(verified) {
   return verified?.banks.find(({ bank }) => bank !== "sha1");
