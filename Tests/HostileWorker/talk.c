@@ -111,7 +111,8 @@ int talk(const char *name, const char *engine) {
     // Once the host has taken note, or not: both must do.
     for (volatile long i = 0; i < 3000000; i++) {
     }
-    put("x", 1);
+    // Wherever the host then is, a whole header is an end to it; of less than that it would wait for the rest.
+    put_header(4, 200);
     wait_for_ever();
   }
 

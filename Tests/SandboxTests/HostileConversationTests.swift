@@ -112,7 +112,7 @@ extension SandboxSuite {
           _ = try await session.begin()
           Issue.record("\(way) gave a turn")
         } catch {
-          #expect([.death, .violation, .unavailable, .timeout].contains(Self.kind(error)), "\(error)")
+          #expect([.death, .violation, .unavailable].contains(Self.kind(error)), "\(error)")
         }
       }
       await backend.shutDown()
@@ -133,49 +133,60 @@ extension SandboxSuite {
       await backend.shutDown()
     }
 
-    /// The daemon after all of them: nothing is left, and the next run works.
+    /// The daemon after all of them: the next run works, and nothing is left. In a process of its own, where nobody else
+    /// opens descriptors or has children.
     @Test func hostileWorkersLeaveNothingBehind() async throws {
+      await #expect(processExitsWith: .success) { try await Self.outliveHostileWorkers() }
+    }
+
+    private static func outliveHostileWorkers() async throws {
+      // With the first sleep the runtime opens the descriptors that it waits by, and keeps them.
+      try await Task.sleep(for: .milliseconds(1))
+      let before = try descriptors()
+      try await meetHostileWorkers()
+      #expect(try children().isEmpty)
+      // A pool's own descriptors go with its threads, which end after it has been shut down.
+      for _ in 0..<6000 {
+        if try descriptors() == before { break }
+        try await Task.sleep(for: .milliseconds(10))
+      }
+      let after = try descriptors()
+      #expect(after == before, "\(after), before \(before)")
+    }
+
+    private static func meetHostileWorkers() async throws {
       let good = try JailBackend(.test())
       #expect(try await good.open(.tool("return 1"), seconds: 120).begin().text == "1")
-      try await settle(good, population: 1)
-      let descriptors = try descriptorCount()
       for way in ["giant_header", "crash_on_program", "forbidden_call", "endless_ready", "exit", "two_turns", "honest"]
       {
-        let bad = try Self.backend(way)
+        let bad = try backend(way)
         if let session = try? await bad.open(.tool("return 1"), seconds: 120) { _ = try? await session.begin() }
         await bad.shutDown()
         #expect(bad.population == 0)
       }
-      try await settle(good, population: 1)
-      let children = try children()
-      #expect(children.count == 1, "\(children)")
       #expect(try await good.open(.tool("return 2"), seconds: 120).begin().text == "2")
-      try await settle(good, population: 1)
-      // A pool's own descriptors go with its threads, which end after it has been shut down.
-      for _ in 0..<6000 where try descriptorCount() > descriptors { try await Task.sleep(for: .milliseconds(10)) }
-      #expect(try descriptorCount() <= descriptors)
       await good.shutDown()
-      #expect(try self.children().isEmpty)
+      #expect(good.population == 0)
     }
 
-    private func descriptorCount() throws -> Int {
-      try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count
-    }
-
-    /// Living and dead ones.
-    private func children() throws -> [String] {
-      var found: [String] = []
-      for task in try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task") {
-        guard let text = SystemFile.read("/proc/self/task/\(task)/children") else { continue }
-        found += text.split(separator: " ").map(String.init)
+    /// The open ones of this process, each with what it leads to. But for timers: the sandbox has none, and the runtime
+    /// opens its own for the first sleep that is not over before it is begun, whenever that is.
+    private static func descriptors() throws -> [String: String] {
+      let directory = "/proc/self/fd"
+      var found: [String: String] = [:]
+      for number in try FileManager.default.contentsOfDirectory(atPath: directory) {
+        // The one by which they are read is gone.
+        let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "\(directory)/\(number)")
+        if target != "anon_inode:[timerfd]" { found[number] = target }
       }
       return found
     }
 
-    /// The pool refills itself and buries its dead in the background.
-    private func settle(_ backend: JailBackend, population: Int) async throws {
-      for _ in 0..<6000 where backend.population != population { try await Task.sleep(for: .milliseconds(10)) }
-      #expect(backend.population == population)
+    /// Living and dead ones.
+    private static func children() throws -> [String] {
+      try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").flatMap { task in
+        (SystemFile.read("/proc/self/task/\(task)/children") ?? "").split(separator: " ").map(String.init)
+      }
     }
   }
 }

@@ -1,4 +1,4 @@
 import Testing
 
-/// One test at a time: some of them count the descriptors and children of this process.
+/// One test at a time: what one of them starts outside the jail inherits the pipe whose end another one waits for.
 @Suite(.serialized) enum SandboxSuite {}
