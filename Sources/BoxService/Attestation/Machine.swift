@@ -3,7 +3,7 @@ import Attestation
 /// What stands under a box and vouches for it: makes evidence, holds the register of measured code, and counts.
 protocol Machine: Sendable {
   /// The name of the software that plays the machine; nil where, as far as it says itself, hardware does.
-  var software: String? { get }
+  func software() async throws -> String?
 
   /// Evidence made for 1 to 64 bytes, with the measured code that its register shows.
   func evidence(binding: [UInt8], runtime: [RuntimeEvent]) async throws -> Evidence

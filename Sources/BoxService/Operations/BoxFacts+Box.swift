@@ -47,11 +47,12 @@ extension Box {
     let measured = (try? await core.sequencer.inspect { state, _ in state.measured }) ?? MeasuredCode()
     let claims = evidence.verified(
       binding: .bytes(current.identity.binding.bytes), at: attestation.clock(), anchors: .compiledIn)
+    let software = (try? await attestation.machine.software()) ?? nil
     let root: BoxFacts.Vouching.Root =
       switch claims?.assurance {
       case .hardware(let vendor): .hardware(vendor: vendor)
       case .software(let name): .software(name: name)
-      case nil: attestation.machine.software.map { .software(name: $0) } ?? .unknown
+      case nil: software.map { .software(name: $0) } ?? .unknown
       }
     return .vouching(
       BoxFacts.Vouching(
