@@ -33,7 +33,7 @@ struct TPMMachine: Machine {
     {
       eventLog = log
       initial =
-        try EventLog(parsing: log, for: .pcr).replay(.sha256)[Self.codeRegister] ?? initial
+        try EventLog(parsing: log, for: .pcrs).replay(.sha256)[Self.codeRegister] ?? initial
     } else {
       eventLog = nil
     }
