@@ -6,6 +6,7 @@ import Governance
 import Storage
 import Terminal
 import TransparencyLog
+import TrustedPlatform
 
 /// `init`: a new box.
 enum InitCommand {
@@ -24,7 +25,11 @@ enum InitCommand {
       .option("admin", value: "address", "listener for health and metrics", default: "127.0.0.1:8471"),
       .option("tls-certificate", value: "file", "PEM chain, where the API leaves this machine", values: .file),
       .option("tls-key", value: "file", "its private key", values: .file),
-      .option("witness-policy", value: "file", "C2SP tlog-policy of the box's witnesses", values: .file), .json,
+      .option("witness-policy", value: "file", "C2SP tlog-policy of the box's witnesses", values: .file),
+      .option("tpm", value: "tcti", "the TPM that vouches for the box: device:/dev/tpmrm0, or swtpm:path=..."),
+      .option(
+        "ak-certificates", value: "file", "PEM chain of the TPM's attestation key, see `safebox attest certify`",
+        values: .file), .json,
     ], run: run)
 
   private static func run(_ arguments: ParsedArguments) async throws -> ExitCode {
@@ -107,12 +112,27 @@ enum InitCommand {
       let configuration = BoxConfiguration(
         listen: try .init(parsing: try arguments.required("listen"), field: "--listen"),
         admin: try .init(parsing: try arguments.required("admin"), field: "--admin"), tls: tls,
-        witnessPolicy: witnessPolicy)
+        witnessPolicy: witnessPolicy, attestation: try attestation(arguments))
       return try BoxConfiguration(parsing: configuration.bytes)
     } catch let error as FieldError {
       let hints = error.field == "tls" ? ["give --tls-certificate and --tls-key, or listen on 127.0.0.1"] : []
       throw CommandError("\(error)", hints: hints, exitCode: .usage)
     }
+  }
+
+  private static func attestation(_ arguments: ParsedArguments) throws -> BoxConfiguration.Attestation? {
+    guard let tcti = arguments.value("tpm") else {
+      guard arguments.value("ak-certificates") == nil else {
+        throw CommandError("--ak-certificates belongs to --tpm", exitCode: .usage)
+      }
+      return nil
+    }
+    do {
+      _ = try TPMAddress(tcti)
+    } catch {
+      throw CommandError("--tpm: \(error)", exitCode: .usage)
+    }
+    return .init(platform: .tpm, tcti: tcti, certificates: arguments.value("ak-certificates").map(absolute))
   }
 
   private static func absolute(_ path: String) -> String {
