@@ -274,12 +274,12 @@ public final class Box: Sendable {
       let toolServer = inference.map(makeToolServer)
       servers.withLock { $0 = [apiServer, adminServer] + (toolServer.map { [$0] } ?? []) }
       // Before anything is decided or carried out: nothing is used that was not measured.
-      if core != nil { try await vouch() }
-      // Before the runs are taken up again: the first thing that one of them asks may be a model.
-      _ = try toolServer?.start()
-      await core?.scheduler.resume()
-      try await runs?.resume()
-      await witnesses?.start()
+      if try await vouch() {
+        // Before the runs are taken up again: the first thing that one of them asks may be a model.
+        _ = try toolServer?.start()
+        await core?.scheduler.resume()
+        try await runs?.resume()
+      }
       // A log that is not trusted here is not handed on as if it were.
       if core != nil { try await exports?.start() }
       let addresses = (api: try apiServer.start(), admin: try adminServer.start())

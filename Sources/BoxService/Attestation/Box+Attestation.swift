@@ -50,17 +50,21 @@ extension Box {
   }
 
   /// The first identity of this start. A box whose machine contradicts its log serves its log and takes nothing.
-  func vouch() async throws {
-    guard let core else { return }
+  ///
+  /// - Returns: whether the box may go on.
+  func vouch() async throws -> Bool {
+    guard let core else { return false }
     do {
       guard let attestation else {
         // Whoever read this log learned to expect evidence; going on without would be a silent step down.
         if try await core.sequencer.inspect({ state, _ in state.measured.isOn }) { throw MachineFault.absent }
-        return
+        return true
       }
       try await attestation.start()
+      return true
     } catch let fault as MachineFault {
       raiseAlarm("\(fault)")
+      return false
     }
   }
 }
