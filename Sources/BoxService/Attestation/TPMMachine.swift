@@ -21,12 +21,13 @@ struct TPMMachine: Machine {
 
   init(_ configuration: BoxConfiguration.Attestation) throws {
     device = try TPMDevice(tcti: configuration.tcti)
-    certificates = try configuration.certificates.map { path in
-      guard let bytes = try WholeFile.read(path, limit: 1 << 20) else {
-        throw DataDirectory.Failure.missing(file: path)
-      }
-      return try PEM.decodeAll(String(decoding: bytes, as: UTF8.self), label: "CERTIFICATE")
-    } ?? []
+    certificates =
+      try configuration.certificates.map { path in
+        guard let bytes = try WholeFile.read(path, limit: 1 << 20) else {
+          throw DataDirectory.Failure.missing(file: path)
+        }
+        return try PEM.decodeAll(String(decoding: bytes, as: UTF8.self), label: "CERTIFICATE")
+      } ?? []
     var initial = [UInt8](repeating: 0, count: BankAlgorithm.sha256.byteCount)
     if case .device = device.address,
       let log = try WholeFile.read(Self.eventLogPath, limit: MeasurementLogs.maxEventLogBytes)
