@@ -10,6 +10,7 @@ public struct Evidence: Sendable {
   /// Every kind that this program can read, in the order in which raw forms are tried.
   public static let formats: [any EvidenceFormat.Type] = [
     TDXEvidence.self,
+    AzureEvidence.self,
     SNPEvidence.self,
     TPMEvidence.self,
   ]

@@ -12,6 +12,9 @@ enum AMDRoots {
   /// What completes a chain that was handed over without them. They give no trust: each is checked against a root.
   static let intermediates: [[UInt8]] = [askMilan, asvkMilan, askGenoa, asvkGenoa, askTurin, asvkTurin].map(decoded)
 
+  /// All of them, roots too.
+  static let published = Set(anchors.map(\.certificate) + intermediates)
+
   private static func anchor(_ name: String, _ text: String) -> TrustAnchor {
     TrustAnchor(name: name, purpose: .amdSEV, certificate: decoded(text), assurance: .hardware(vendor: "AMD"))
   }

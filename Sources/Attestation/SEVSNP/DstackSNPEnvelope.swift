@@ -32,7 +32,7 @@ enum DstackSNPEnvelope {
         field: "dstack.certificates", expected: "at most \(maxCertificates) certificates", actual: String(count))
     }
     var certificates: [[UInt8]] = []
-    for _ in 0..<count { certificates += AttachedCertificates.read(try vector(&reader, "certificate")) }
+    for _ in 0..<count { certificates += try AttachedCertificates.read(try vector(&reader, "certificate")) }
     return Contents(report: report, certificates: certificates)
   }
 

@@ -6,25 +6,25 @@ extension SNPEvidence {
   /// and a report in hexadecimal or base64; certificates from attachments in PEM, DER or a host's table.
   public static func recognise(_ file: RawEvidence) throws(FieldError) -> SNPEvidence? {
     if let envelope = try DstackSNPEnvelope.contents(file.bytes) {
-      return SNPEvidence(report: envelope.report, among: envelope.certificates, file.attachments)
+      return try SNPEvidence(report: envelope.report, among: envelope.certificates, file.attachments)
     }
-    if let evidence = binary(file.bytes, file.attachments) { return evidence }
+    if let evidence = try binary(file.bytes, file.attachments) { return evidence }
     guard file.bytes.count <= Limits.reportBytes * 2 else { return nil }
     var text = String(decoding: file.bytes, as: UTF8.self)
     while text.last?.isWhitespace ?? false { text.removeLast() }
     guard let bytes = Hex.decode(text) ?? Base64.decode(text) else { return nil }
-    return binary(bytes, file.attachments)
+    return try binary(bytes, file.attachments)
   }
 
   private static func binary(
     _ bytes: [UInt8], _ attachments: [(name: String, bytes: [UInt8])]
-  ) -> SNPEvidence? {
+  ) throws(FieldError) -> SNPEvidence? {
     let bytes = withoutResponseHeader(bytes)
     guard isReport(bytes) else { return nil }
     guard bytes.count > SNPReport.byteCount,
       let table = SNPCertificateTable.certificates(Array(bytes[SNPReport.byteCount...]))
-    else { return SNPEvidence(report: bytes, among: [], attachments) }
-    return SNPEvidence(report: Array(bytes.prefix(SNPReport.byteCount)), among: table, attachments)
+    else { return try SNPEvidence(report: bytes, among: [], attachments) }
+    return try SNPEvidence(report: Array(bytes.prefix(SNPReport.byteCount)), among: table, attachments)
   }
 
   /// A version and the one signature algorithm where they belong. A report that was cut short, or to which something was
@@ -47,17 +47,29 @@ extension SNPEvidence {
   }
 
   /// Certificates in the order that evidence has: that of the key first which signed.
-  init(report: [UInt8], among certificates: [[UInt8]], _ attachments: [(name: String, bytes: [UInt8])]) {
-    let all = certificates + AttachedCertificates.read(attachments)
+  init(
+    report: [UInt8], among certificates: [[UInt8]], _ attachments: [(name: String, bytes: [UInt8])]
+  ) throws(FieldError) {
+    let all = try certificates + AttachedCertificates.read(attachments)
     self.init(report: report, certificates: Self.ordered(all, for: try? SNPReport(report)))
   }
 
-  /// At most as many as evidence may carry.
+  /// The signing key's certificate first. The other kind of key, and AMD's own certificates of other chains, are left out, as
+  /// hosts hand out whole tables; everything else stays, for the verifier to refuse what is no part of the path.
   static func ordered(_ certificates: [[UInt8]], for report: SNPReport?) -> [[UInt8]] {
-    let name = report?.signingKey == .vlek ? "SEV-VLEK" : "SEV-VCEK"
-    let signer = certificates.firstIndex { (try? Certificate(der: $0))?.subject.commonName == name }
-    var ordered = certificates
-    if let signer { ordered.insert(ordered.remove(at: signer), at: 0) }
-    return Array(ordered.prefix(SNPVerifier.maxCertificates))
+    let (name, other) = report?.signingKey == .vlek ? ("SEV-VLEK", "SEV-VCEK") : ("SEV-VCEK", "SEV-VLEK")
+    let read = certificates.map { (der: $0, certificate: try? Certificate(der: $0)) }
+    guard let signer = read.first(where: { $0.certificate?.subject.commonName == name }) else {
+      return Array(certificates.prefix(SNPVerifier.maxCertificates))
+    }
+    let issuers = read.compactMap(\.certificate).filter { $0.subject == signer.certificate?.issuer }
+    let path = [signer.certificate?.issuer] + issuers.map(\.issuer)
+    var others: [[UInt8]] = []
+    for item in read where item.der != signer.der && !others.contains(item.der) {
+      let isOfAnotherChain = AMDRoots.published.contains(item.der) && !path.contains(item.certificate?.subject)
+      if isOfAnotherChain || item.certificate?.subject.commonName == other { continue }
+      others.append(item.der)
+    }
+    return [signer.der] + others.prefix(SNPVerifier.maxCertificates - 1)
   }
 }

@@ -19,14 +19,14 @@ enum SNPVerifier {
 
   /// - Parameters:
   ///   - certificates: DER, the signing key's first. Intermediates may be absent; roots in it count for nothing.
-  ///   - binding: what REPORT_DATA must hold.
+  ///   - binding: what REPORT_DATA must hold, and the check that says so.
   static func verify(
-    report bytes: [UInt8], certificates: [[UInt8]], binding: Binding, in context: VerificationContext,
-    into checks: inout CheckList
+    report bytes: [UInt8], certificates: [[UInt8]], binding: Binding, as bindingCheck: CheckID = .snpBinding,
+    in context: VerificationContext, into checks: inout CheckList
   ) -> SNPClaims? {
     let first = checks.checks.count
     checks.demand([
-      .snpFormat, .snpCertificate, .snpChain, .snpProduct, .snpSignature, .snpTCB, .snpBinding,
+      .snpFormat, .snpCertificate, .snpChain, .snpProduct, .snpSignature, .snpTCB, bindingCheck,
     ])
     let report: SNPReport
     do throws(FieldError) { report = try SNPReport(bytes) } catch {
@@ -41,7 +41,7 @@ enum SNPVerifier {
     signature(report, signer.key, into: &checks)
     let tcbs = versions(report, signer.key, into: &checks)
     chip(report, signer.key, into: &checks)
-    checks.bind(.snpBinding, report.reportData, to: binding, fixedWidth: true)
+    checks.bind(bindingCheck, report.reportData, to: binding, fixedWidth: true)
     checks.notPerformed(
       .snpRevocation, "AMD does not revoke the keys of chips and providers: minimum versions retire them")
     guard let anchor, let tcbs, checks.holds(since: first) else { return nil }
@@ -76,20 +76,24 @@ enum SNPVerifier {
   }
 
   /// The root to which the signing key's certificate leads. What AMD publishes between the two may be left out of evidence;
-  /// roots inside evidence are passed over.
+  /// what is there must be part of the path, byte for byte, though no root is trusted for being there.
   private static func chain(
     from leaf: Certificate, over certificates: [[UInt8]], in context: VerificationContext, into checks: inout CheckList
   ) -> TrustAnchor? {
     let trusted = context.anchors.anchors(for: .amdSEV).compactMap { anchor in
       (try? Certificate(der: anchor.certificate)).map { (anchor, $0) }
     }
-    // Nothing depends on those that cannot be read: a path leads over readable ones or not at all.
-    let given = certificates.dropFirst().prefix(maxCertificates) + AMDRoots.intermediates
-    let intermediates = given.compactMap { try? Certificate(der: $0) }
+    let given = certificates.dropFirst().prefix(maxCertificates)
     do throws(PathFault) {
       let path = try CertificatePath.verify(
-        leaf: leaf, intermediates: intermediates, anchors: trusted.map(\.1), at: context.at, maxDepth: 3)
-      guard let anchor = trusted.first(where: { $0.1 == path.anchor })?.0 else { return nil }
+        leaf: leaf, intermediates: (given + AMDRoots.intermediates).compactMap { try? Certificate(der: $0) },
+        anchors: trusted.map(\.1), at: context.at, maxDepth: 3)
+      let strays = given.filter { der in !path.chain.contains { $0.der == der } }
+      guard strays.isEmpty, let anchor = trusted.first(where: { $0.1 == path.anchor })?.0 else {
+        checks.fail(
+          .snpChain, expected: "the certificates of the path and no others", actual: "\(strays.count) others")
+        return nil
+      }
       checks.limit(until: path.deadline)
       checks.pass(.snpChain, path.chain.map { $0.subject.commonName ?? "?" }.joined(separator: " < "))
       return anchor

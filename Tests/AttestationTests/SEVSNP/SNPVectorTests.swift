@@ -110,7 +110,7 @@ import Testing
   @Test func certificatesOfAnotherChipAreRefused() throws {
     let evidence = SNPEvidence(
       report: try SNPVector.dstack.bytes("report.bin"),
-      certificates: AttachedCertificates.read(try SNPVector.aci.bytes("vcek.pem")))
+      certificates: try AttachedCertificates.read(try SNPVector.aci.bytes("vcek.pem")))
     let report = Evidence(evidence).appraised(
       by: try AppraisalPolicy(json: SNPPolicies.appraisal()), binding: .any, at: SNPVector.dstack.at)
     #expect(report.failures.map(\.id) == [.snpSignature, .snpTCB, .snpChip])

@@ -493,3 +493,209 @@ function appraiseSNPGuestPolicy(demands, report, checks) {
   const different = snpDifferences(demands.flags, snpGuestPolicyFlags, report.policy);
   checks.require("snp.guest-policy", different.length === 0, different.join(", "), `policy ${snpHex(report.policy)}`);
 }
+
+// Whether a report is genuine.
+
+/** AMD's extensions, by the names that faults have. */
+const snpOIDs = {
+  productName: "2", bootLoader: "3.1", tee: "3.2", snp: "3.3", reserved4: "3.4", reserved5: "3.5", reserved6: "3.6", reserved7: "3.7",
+  microcode: "3.8", fmc: "3.9", hardwareID: "4", provider: "5",
+};
+
+/** What a certificate says of the key of a chip (VCEK) or a provider (VLEK). Throws FieldError. */
+function readSNPEndorsementKey(certificate) {
+  const value = (name) => certificate.extensions.all.get(`1.3.6.1.4.1.3704.1.${snpOIDs[name]}`)?.value;
+  const required = (name) => {
+    if (value(name) === undefined) throw new FieldError(`certificate.${name}`, "an extension", "none");
+    return value(name);
+  };
+  const version = (name) => {
+    const [tag, length, first, second] = required(name);
+    const count = required(name).length;
+    if (tag === 2 && length === 1 && count === 3 && first < 0x80) return first;
+    if (tag === 2 && length === 2 && count === 4 && first === 0 && second >= 0x80) return second;
+    throw new FieldError(`certificate.${name}`, "an INTEGER from 0 to 255", hex(required(name).subarray(0, 16)));
+  };
+  const text = (name) => {
+    const bytes = required(name);
+    const isText = bytes.length >= 2 && bytes[0] === 0x16 && bytes[1] < 0x80 && bytes.length === bytes[1] + 2;
+    if (!isText || bytes.subarray(2).some((byte) => byte < 0x20 || byte >= 0x7f)) {
+      throw new FieldError(`certificate.${name}`, "an IA5String", hex(bytes.subarray(0, 16)));
+    }
+    return fromUTF8(bytes.subarray(2));
+  };
+
+  const kind = new Map([["SEV-VCEK", "vcek"], ["SEV-VLEK", "vlek"]]).get(certificate.subject.commonName);
+  if (kind === undefined) throw new FieldError("certificate.subject", "SEV-VCEK or SEV-VLEK", kindOf(certificate.subject.commonName));
+  const issuer = certificate.issuer.commonName ?? "";
+  const prefix = kind === "vcek" ? "SEV-" : "SEV-VLEK-";
+  const product = issuer.startsWith(prefix) ? issuer.slice(prefix.length) : "";
+  if (!snpProducts.includes(product)) throw new FieldError("certificate.issuer", snpProducts.map((name) => prefix + name).join(", "), kindOf(issuer));
+  const name = text("productName");
+  const named = { Milan: "Milan", Genoa: "Genoa", Bergamo: "Genoa", Siena: "Genoa", Turin: "Turin" };
+  if (!Object.hasOwn(named, name.split("-")[0]) || named[name.split("-")[0]] !== product) {
+    throw new FieldError("certificate.productName", product, kindOf(name));
+  }
+  if (certificate.key.type !== "p384") throw new FieldError("certificate.key", "P-384", "another kind of key");
+  for (const reserved of ["reserved4", "reserved5", "reserved6", "reserved7"]) {
+    if (value(reserved) !== undefined && version(reserved) !== 0) throw new FieldError(`certificate.${reserved}`, "0", "another version");
+  }
+  const tcb = { fmc: product === "Turin" ? version("fmc") : null, bootLoader: version("bootLoader"), tee: version("tee") };
+  tcb.snp = version("snp");
+  tcb.microcode = version("microcode");
+  const key = { kind, product, tcb, key: certificate.key, hardwareID: null, provider: null };
+  if (kind === "vlek") {
+    key.provider = text("provider");
+    return key;
+  }
+  // The bytes themselves, or in an OCTET STRING.
+  const bytes = required("hardwareID");
+  const count = product === "Turin" ? 8 : 64;
+  if (bytes.length === count) key.hardwareID = bytes;
+  else if (bytes.length === count + 2 && bytes[0] === 4 && bytes[1] === count) key.hardwareID = bytes.subarray(2);
+  else throw new FieldError("certificate.hardwareID", `${count} bytes`, `${bytes.length} bytes`);
+  return key;
+}
+
+/**
+ * Verifies a report with the certificates (DER, the signing key's first) against what REPORT_DATA must hold (bytes or null).
+ * Returns claims where all checks passed, else null.
+ */
+async function verifySNPReport(bytes, certificates, binding, context, checks, bindingCheck = "snp.binding") {
+  const first = checks.checks.length;
+  checks.demand(["snp.format", "snp.certificate", "snp.chain", "snp.product", "snp.signature", "snp.tcb", bindingCheck]);
+  let report;
+  try {
+    report = readSNPReport(bytes);
+  } catch (error) {
+    snpFail(checks, "snp.format", error);
+    return null;
+  }
+  checks.pass("snp.format", `version ${report.version}`);
+  const signer = await snpSigner(certificates, report, checks);
+  if (signer === null) return null;
+  const { leaf, key } = signer;
+  const anchor = await snpChain(leaf, certificates, context, checks);
+  if (report.cpuid === null) checks.pass("snp.product", `${key.product}, by the certificate: version 2 names no processor`);
+  else {
+    const product = snpProductOf(report.cpuid.family, report.cpuid.model);
+    checks.require("snp.product", product === key.product, key.product, product ?? "another line");
+  }
+  await snpSignature(report, key, checks);
+  const tcbs = snpVersions(report, key, checks);
+  snpChip(report, key, checks);
+  checks.bind(bindingCheck, report.reportData, binding, true);
+  checks.notPerformed("snp.revocation", "AMD does not revoke the keys of chips and providers: minimum versions retire them");
+  const holds = !checks.checks.slice(first).some(({ state }) => state === "failed");
+  if (anchor === null || tcbs === null || !holds) return null;
+  return {
+    assurance: anchor.assurance,
+    registers: new Map([
+      ["measurement", report.measurement],
+      ["host-data", report.hostData],
+      ["id-key-digest", report.idKeyDigest],
+      ["author-key-digest", report.authorKeyDigest],
+    ]),
+    report,
+    product: key.product,
+    tcbs,
+    hardwareID: key.hardwareID,
+    provider: key.provider,
+  };
+}
+
+function snpFail(checks, id, error) {
+  if (!(error instanceof FieldError)) throw error;
+  checks.fail(id, `${error.field}: ${error.expected}`, error.actual);
+}
+
+async function snpSigner(certificates, report, checks) {
+  const expected = `the certificate of the ${report.signingKey.toUpperCase()}`;
+  if (certificates.length === 0) {
+    checks.fail("snp.certificate", expected, "no certificate");
+    return null;
+  }
+  try {
+    const leaf = await parseCertificate(certificates[0]);
+    const key = readSNPEndorsementKey(leaf);
+    const actual = `${key.kind.toUpperCase()} of ${key.product}`;
+    return checks.require("snp.certificate", key.kind === report.signingKey, expected, actual) ? { leaf, key } : null;
+  } catch (error) {
+    snpFail(checks, "snp.certificate", error);
+    return null;
+  }
+}
+
+async function snpChain(leaf, certificates, { anchors, at }, checks) {
+  const read = async (list, der) => {
+    const found = [];
+    for (const item of list) {
+      try {
+        found.push({ item, certificate: await parseCertificate(der(item)) });
+      } catch (error) {
+        // A path leads over certificates that can be read, or not at all.
+        if (!(error instanceof FieldError)) throw error;
+      }
+    }
+    return found;
+  };
+  const trusted = await read(anchors.filter(({ purpose }) => purpose === "amd-sev"), ({ certificate }) => certificate);
+  const given = certificates.slice(1, 9);
+  const intermediates = await read([...given, ...snpIntermediates], (der) => der);
+  try {
+    const certificatesOf = (list) => list.map(({ certificate }) => certificate);
+    const { path, deadline } = await verifyPath(leaf, certificatesOf(intermediates), certificatesOf(trusted), at, { maxDepth: 3 });
+    const strays = given.filter((der) => !path.some((certificate) => sameBytes(certificate.der, der)));
+    if (strays.length > 0) {
+      checks.fail("snp.chain", "the certificates of the path and no others", `${strays.length} others`);
+      return null;
+    }
+    checks.limit(deadline);
+    checks.pass("snp.chain", path.map(({ subject }) => subject.commonName ?? "?").join(" < "));
+    return trusted.find(({ certificate }) => sameBytes(certificate.der, path[path.length - 1].der)).item;
+  } catch (error) {
+    if (!(error instanceof PathError)) throw error;
+    checks.fail("snp.chain", error.expected, error.actual);
+    return null;
+  }
+}
+
+async function snpSignature(report, key, checks) {
+  if (report.masksChipKey) return checks.fail("snp.signature", "a signature", "the host has masked the chip's key");
+  const isValid = await verifyECDSA(key.key, report.signature, report.signedBytes, "SHA-384");
+  checks.require("snp.signature", isValid, "the signature of the key in the certificate", isValid ? "ECDSA P-384 with SHA-384" : "another one");
+}
+
+function snpVersions(report, key, checks) {
+  try {
+    const read = (name) => readSNPTCB(report[`${name}TCB`], key.product, `report.${name} tcb`);
+    const tcbs = { reported: read("reported"), committed: read("committed"), current: read("current"), launch: read("launch") };
+    const actual = snpTCBText(tcbs.reported);
+    checks.require("snp.tcb", actual === snpTCBText(key.tcb), snpTCBText(key.tcb), actual);
+    return tcbs;
+  } catch (error) {
+    snpFail(checks, "snp.tcb", error);
+    return null;
+  }
+}
+
+function snpChip(report, key, checks) {
+  if (key.hardwareID === null) return checks.notApplicable("snp.chip", `the key is the provider's, on all its chips: ${key.provider}`);
+  if (report.chipID.every((byte) => byte === 0)) {
+    return checks.notApplicable("snp.chip", "the host masks the chip's identity: the certificate alone names it");
+  }
+  checks.demand(["snp.chip"]);
+  const padded = concat(key.hardwareID, new Uint8Array(64 - key.hardwareID.length));
+  checks.require("snp.chip", sameBytes(report.chipID, padded), hex(key.hardwareID), hex(report.chipID));
+}
+
+evidenceKinds["sev-snp"] = {
+  read(reader) {
+    return { report: readBase64(reader, "report", 4096), certificates: readCertificates(reader, "certificates") };
+  },
+  verify({ report, certificates }, context, checks) {
+    return verifySNPReport(report, certificates, context.binding, context, checks);
+  },
+  readPolicy: readSNPPolicy,
+  appraise: appraiseSNP,
+};
