@@ -84,7 +84,11 @@ struct BootFactsReader {
   private func readSeparators(_ facts: inout BootFacts) {
     for index in registers.family.separatorIndexes {
       let events = events(index)
-      let separators = events.compactMap { if case .separator(let isError) = $0.measurement { isError } else { nil } }
+      // Those of another type that merely have the digest of one were told apart before.
+      let separators = events.compactMap { item -> Bool? in
+        guard item.event.type == .separator, case .separator(let isError) = item.measurement else { return nil }
+        return isError
+      }
       let name = registers.name(index)
       if separators.isEmpty, !events.isEmpty {
         facts.irregularities.append(.init(kind: .missingSeparator, register: name))

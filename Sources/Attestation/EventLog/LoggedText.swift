@@ -20,4 +20,18 @@ enum LoggedText {
     guard bytes.count >= 4, bytes.suffix(2) == [0, 0] else { return nil }
     return utf16(Array(bytes.dropLast(2)))
   }
+
+  /// A text for people, in quotation marks and at most 256 characters: it comes from whoever wrote the log, and must not move a
+  /// terminal's cursor or turn the direction of reading.
+  static func shown(_ text: String) -> String {
+    var shown = "\""
+    for scalar in text.unicodeScalars.prefix(256) {
+      if (0x20..<0x7f).contains(scalar.value), scalar != "\"", scalar != "\\" {
+        shown.unicodeScalars.append(scalar)
+      } else {
+        shown += "\\u{\(String(scalar.value, radix: 16))}"
+      }
+    }
+    return shown + (text.unicodeScalars.count > 256 ? "\"…" : "\"")
+  }
 }

@@ -74,7 +74,9 @@ public enum Measurement: Sendable, Hashable {
     for (prefix, make) in prefixes where data.starts(with: prefix) {
       for dropped in 0...2 {
         let hashed = Array(data.dropFirst(prefix.count).dropLast(dropped))
-        if event.isDigest(of: hashed, bank), let text = LoggedText.utf8(hashed) { return make(text) }
+        // Some versions hash the text with its zero.
+        let text = hashed.last == 0 ? hashed.dropLast() : hashed[...]
+        if event.isDigest(of: hashed, bank), let text = LoggedText.utf8(text) { return make(text) }
       }
     }
     guard let text = LoggedText.terminatedUTF16(data) else { return .opaque }

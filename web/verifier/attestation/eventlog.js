@@ -356,7 +356,8 @@ async function nameMeasurement(event, bank, separators) {
     for (let dropped = 0; dropped <= 2; dropped++) {
       const hashed = data.subarray(prefix.length, Math.max(prefix.length, data.length - dropped));
       if (!sameBytes(digest, await bankHash(bank, hashed))) continue;
-      const text = loggedUTF8(hashed);
+      // Some versions hash the text with its zero.
+      const text = loggedUTF8(hashed[hashed.length - 1] === 0 ? hashed.subarray(0, hashed.length - 1) : hashed);
       if (text !== null) return { kind: "text", text };
     }
   }
@@ -457,7 +458,7 @@ async function checkEventData(log, registers, checks) {
     if (type === eventTypes.noAction) continue;
     const digest = digests.get(registers.bank);
     const hasDigest = separators.has(hex(digest));
-    const holds = type === eventTypes.separator ? hasDigest : !hasDigest || (await isCoincidence(register, type, data, digest, registers.bank));
+    const holds = type === eventTypes.separator ? hasDigest : !hasDigest || (await isCoincidence(register, type, data, digest, registers));
     if (closed.includes(register) && !holds) {
       checks.fail("eventlog.data", `event ${index}: the type and the digest of a separator, or neither`, hex(digest));
       return false;
@@ -475,8 +476,8 @@ async function checkEventData(log, registers, checks) {
 }
 
 /** Four bytes of a separator may be the value of a boot variable, or stand for a trusted part of firmware that was not there. */
-async function isCoincidence(register, type, data, digest, bank) {
-  if (type === eventTypes.crtmContents) return register === 0;
+async function isCoincidence(register, type, data, digest, { family, bank }) {
+  if (type === eventTypes.crtmContents) return family === "pcrs" && register === 0;
   if (type !== eventTypes.efiVariableBoot && type !== eventTypes.efiVariableBoot2) return false;
   const variable = data === null ? null : readEFIVariable(data);
   return variable !== null && sameBytes(digest, await bankHash(bank, variable.value));
