@@ -32,5 +32,8 @@ enum Registry {
     ModelTargets.bundle,
     InferenceTargets.requests,
     InferenceTargets.streams,
+    EventLogTargets.firmware,
+    EventLogTargets.guest,
+    EventLogTargets.runtime,
   ]
 }
