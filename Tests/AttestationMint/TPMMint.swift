@@ -44,6 +44,15 @@ public struct TPMMint: Sendable {
     }
   }
 
+  /// What the key's quotes call their signer: a primary key of the endorsement hierarchy, or below such a parent.
+  public func qualifiedName(below parent: [UInt8]? = nil) throws -> [UInt8] {
+    let root = Self.uint32(0x4000_000B)
+    let ancestors = parent.map { Self.digest(root + Self.digest($0)) } ?? root
+    return Self.digest(ancestors + Self.digest(try area()))
+  }
+
+  private static func digest(_ bytes: [UInt8]) -> [UInt8] { [0x00, 0x0B] + SHA256.hash(bytes).bytes }
+
   private var isRSA: Bool { if case .rsa = key { true } else { false } }
 
   private static func modulus(_ key: RSA.PublicKey) throws -> [UInt8] {
@@ -114,6 +123,7 @@ public struct TPMMint: Sendable {
     logs: MeasurementLogs = MeasurementLogs(), change: (inout Quote) -> Void = { _ in }
   ) throws -> TPMEvidence {
     var quote = Quote(banks, extraData: extraData)
+    quote.qualifiedSigner = try qualifiedName()
     change(&quote)
     let bytes = quote.bytes
     return TPMEvidence(

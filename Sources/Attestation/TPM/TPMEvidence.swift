@@ -10,6 +10,9 @@ public struct TPMEvidence: EvidenceFormat {
 
   /// TPMT_PUBLIC, TPM2B_PUBLIC, or the bare key as SubjectPublicKeyInfo; nil where the form it came in has none.
   public var key: [UInt8]?
+  /// The public area of the key below which the attestation key was made, in either of the first two forms; nil where it is a
+  /// primary key, or its parent is not known.
+  public var parent: [UInt8]?
   /// The attestation key's certificate first, then intermediates, DER. May be empty: the key may be enrolled.
   public var certificates: [[UInt8]]
   /// TPMS_ATTEST.
@@ -20,10 +23,11 @@ public struct TPMEvidence: EvidenceFormat {
   public var logs: MeasurementLogs
 
   public init(
-    key: [UInt8]?, certificates: [[UInt8]] = [], quote: [UInt8], signature: [UInt8], pcrs: [PCRBank],
-    logs: MeasurementLogs = MeasurementLogs()
+    key: [UInt8]?, parent: [UInt8]? = nil, certificates: [[UInt8]] = [], quote: [UInt8], signature: [UInt8],
+    pcrs: [PCRBank], logs: MeasurementLogs = MeasurementLogs()
   ) {
     self.key = key
+    self.parent = parent
     self.certificates = certificates
     self.quote = quote
     self.signature = signature
@@ -33,6 +37,7 @@ public struct TPMEvidence: EvidenceFormat {
 
   public init(members reader: inout ObjectReader) throws(FieldError) {
     key = try reader.optionalBase64("akPublic", maxBytes: TPMTPublic.maxBytes + 2)
+    parent = try reader.optionalBase64("akParent", maxBytes: TPMTPublic.maxBytes + 2)
     certificates = try reader.certificates("akCertificates")
     quote = try reader.base64("quote", maxBytes: TPMQuote.maxBytes)
     signature = try reader.base64("signature", maxBytes: TPMTSignature.maxBytes + 16)
@@ -43,6 +48,7 @@ public struct TPMEvidence: EvidenceFormat {
   public var members: JSONObject {
     var object = logs.members
     if let key { object["akPublic"] = .string(Base64.encode(key)) }
+    if let parent { object["akParent"] = .string(Base64.encode(parent)) }
     object["akCertificates"] = .array(certificates.map { .string(Base64.encode($0)) })
     object["quote"] = .string(Base64.encode(quote))
     object["signature"] = .string(Base64.encode(signature))
@@ -51,7 +57,7 @@ public struct TPMEvidence: EvidenceFormat {
   }
 
   /// Checks: the key can be read and has the right attributes; somebody trusted vouches for it; the quote
-  /// (``TPMQuoteVerifier``); the logs against the quoted registers.
+  /// (``TPMQuoteVerifier``); that the public area is the signer's; the logs against the quoted registers.
   public func verify(in context: VerificationContext, into checks: inout CheckList) -> TPMClaims? {
     checks.demand([.tpmKey, .tpmKeyTrust] + TPMQuoteVerifier.checks)
     guard let key = readKey(&checks) else { return nil }
@@ -76,10 +82,23 @@ public struct TPMEvidence: EvidenceFormat {
       quote: quote, signature: parsed, key: key.publicKey, pcrs: pcrs, binding: context.binding, into: &checks)
     // Logs are held against registers that are signed, never against those that only came along.
     guard let verified, let bank = verified.measuredBank else { return nil }
+    if let area { verifyName(of: area, in: context, quote: verified, into: &checks) }
     let measurements = logs.verify(against: bank.measured, into: &checks)
     guard checks.holds, let assurance else { return nil }
     return TPMClaims(
       assurance: assurance, quote: verified, measurements: measurements, keyName: area?.name, key: key.publicKey)
+  }
+
+  private func verifyName(
+    of area: TPMTPublic, in context: VerificationContext, quote: VerifiedQuote, into checks: inout CheckList
+  ) {
+    do throws(FieldError) {
+      let parent = try parent.map { bytes throws(FieldError) in try TPMTPublic(bytes, path: "akParent") }
+      TPMKeyVerifier.verifyName(of: area, parent: parent, in: context, quote: quote, into: &checks)
+    } catch {
+      checks.demand([.tpmKeyName])
+      checks.fail(.tpmKeyName, error)
+    }
   }
 
   private enum Key {

@@ -5,6 +5,7 @@ import Cryptography
 enum TPMExplanation {
   static func lines(_ evidence: TPMEvidence) -> [EvidenceLine] {
     var lines = key(evidence.key)
+    lines.append(EvidenceLine("attestation key's parent", evidence.parent.map { "\($0.count) bytes" } ?? "absent"))
     lines.append(EvidenceLine("attestation key certificates", "\(evidence.certificates.count)"))
     for der in evidence.certificates {
       let certificate = try? Certificate(der: der)

@@ -490,10 +490,46 @@ function appraiseQuote(policy, { quote, banks }, checks) {
   else checks.pass("tpm.since", `clock ${clock.clock}, ${clock.resetCount} resets, ${clock.restartCount} restarts`);
 }
 
+const tpmHierarchies = [["owner", 0x40000001], ["endorsement", 0x4000000b], ["platform", 0x4000000c], ["null", 0x40000007]];
+
+/** The digest over a key's name and those of all its ancestors. */
+async function tpmQualifiedName(area, ancestors) {
+  const name = await tpmKeyName(area);
+  const digest = await tpmDigest(area.nameAlgorithm, concat(ancestors, decodeHex(name)));
+  return concat(decodeHex(name.slice(0, 4)), digest);
+}
+
+/** Demands and makes tpm.ak-name: the quote names its signer with all ancestors. `parent` is a public area or null. */
+async function verifyTPMKeyName({ area, name }, parent, context, verified, checks) {
+  checks.demand(["tpm.ak-name"]);
+  if (context.enrolled.has(name)) return checks.require("tpm.ak-name", true, "", "enrolled by this name");
+  const signer = verified.quote.qualifiedSigner;
+  for (const [hierarchy, handle] of tpmHierarchies) {
+    const root = Uint8Array.of(handle >>> 24, 0, 0, handle & 0xff);
+    const ancestors = parent === null ? root : await tpmQualifiedName(parent, root);
+    if (sameBytes(await tpmQualifiedName(area, ancestors), signer)) {
+      return checks.require("tpm.ak-name", true, "", `${parent === null ? "a primary key" : "below a primary key"} of the ${hierarchy} hierarchy`);
+    }
+  }
+  return checks.require("tpm.ak-name", false, `the qualified name ${hex(signer)}`, `${name} ${parent === null ? "as a primary key" : "below the parent given"}`);
+}
+
+async function tpmVerifyParentedName(found, parent, context, verified, checks) {
+  try {
+    const area = parent === null ? null : await parseTPMPublic(parent, "akParent");
+    await verifyTPMKeyName(found, area, context, verified, checks);
+  } catch (error) {
+    checks.demand(["tpm.ak-name"]);
+    tpmFail(checks, "tpm.ak-name", error);
+  }
+}
+
 function readTPMEvidence(reader) {
   const key = reader.has("akPublic") ? readBase64(reader, "akPublic", 1538) : null;
+  const parent = reader.has("akParent") ? readBase64(reader, "akParent", 1538) : null;
   return {
     key,
+    parent,
     certificates: readCertificates(reader, "akCertificates"),
     quote: readBase64(reader, "quote", 1024),
     signature: readBase64(reader, "signature", 1040),
@@ -543,6 +579,7 @@ async function verifyTPMEvidence(evidence, context, checks) {
   const verified = await verifyTPMQuote({ quote, signature, key: found.key, pcrs, binding: context.binding }, checks);
   const bank = tpmMeasuredBank(verified);
   if (bank === undefined) return null;
+  if (found.area !== null) await tpmVerifyParentedName(found, evidence.parent, context, verified, checks);
   const measurements = await verifyMeasurementLogs(evidence.logs, pcrMeasuredRegisters(bank), checks);
   if (!checks.holds || assurance === null) return null;
   return { assurance, registers: pcrRegisters(verified.banks), quote: verified, measurements, keyName: found.name };

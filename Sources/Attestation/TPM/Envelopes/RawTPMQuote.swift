@@ -15,7 +15,8 @@ struct RawTPMQuote {
   /// The evidence, with what was given beside it where the envelope itself has none.
   func evidence(with attachments: TPMAttachments) throws(FieldError) -> TPMEvidence {
     TPMEvidence(
-      key: key ?? attachments.key, certificates: certificates.isEmpty ? attachments.certificates : certificates,
+      key: key ?? attachments.key, parent: attachments.parent,
+      certificates: certificates.isEmpty ? attachments.certificates : certificates,
       quote: Self.attest(quote), signature: try Self.signature(signature), pcrs: pcrs,
       logs: MeasurementLogs(eventLog: eventLog ?? attachments.eventLog, runtime: attachments.runtime))
   }

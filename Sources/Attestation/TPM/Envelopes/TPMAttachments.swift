@@ -4,6 +4,7 @@ import Cryptography
 /// What was given beside a quote, recognised by what it is: a key, certificates, a signature, register values, logs.
 struct TPMAttachments {
   private(set) var key: [UInt8]?
+  private(set) var parent: [UInt8]?
   private(set) var certificates: [[UInt8]] = []
   private(set) var signature: [UInt8]?
   private(set) var pcrs: [PCRBank]?
@@ -11,7 +12,6 @@ struct TPMAttachments {
   private(set) var values: [UInt8]?
   private(set) var eventLog: [UInt8]?
   private(set) var runtime: RuntimeLog?
-  private var keyIsWhole = false
 
   init(_ file: RawEvidence) {
     for (name, bytes) in file.attachments { take(name, bytes) }
@@ -21,11 +21,10 @@ struct TPMAttachments {
     if let blocks = Self.pem(bytes, "CERTIFICATE") {
       certificates += blocks
     } else if let blocks = Self.pem(bytes, "PUBLIC KEY"), let block = blocks.first {
-      if key == nil { key = block }
+      key = key ?? block
     } else if let area = try? TPMTPublic(bytes) {
-      // An endorsement key beside the attestation key is not what signed.
-      if area.attributes.contains(.sign) || !keyIsWhole { key = bytes }
-      keyIsWhole = keyIsWhole || area.attributes.contains(.sign)
+      // A storage or endorsement key beside the attestation key is its parent.
+      if area.attributes.contains(.sign) { key = bytes } else { parent = bytes }
     } else if (try? TPMTSignature(bytes)) != nil {
       signature = bytes
     } else if let banks = try? TPMToolsPCRs.banks(bytes) {
@@ -33,7 +32,7 @@ struct TPMAttachments {
     } else if bytes.first == 0x30, (try? Certificate(der: bytes)) != nil {
       certificates.append(bytes)
     } else if (try? TPMPublicKey(spkiDER: bytes)) != nil {
-      if key == nil { key = bytes }
+      key = key ?? bytes
     } else if let json = try? JSON(parsing: bytes, limits: .document(maxBytes: Evidence.maxBytes)),
       let array = json.array
     {
