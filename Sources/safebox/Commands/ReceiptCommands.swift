@@ -9,6 +9,16 @@ enum ReceiptCommands {
     "box-key", value: "key", "the box's key, or its public.json: without it nothing says whose receipt this is",
     values: .file)
 
+  /// What evidence in a receipt is held against.
+  static let appraisal: [Argument] = [
+    .option(
+      "policy", value: "file", "an appraisal policy, or a claim that signs one, to hold evidence against", values: .file
+    ),
+    .option("at", value: "time", "when evidence is judged; default: when the box claimed its identity"),
+    .option("signer", value: "key", "a key that must have signed the policy", isRepeated: true),
+    .option("threshold", value: "count", "how many of the signers must have signed; default: all"),
+  ]
+
   static let command = Command(
     "receipt", "fetch, verify and explain receipts",
     subcommands: [
@@ -24,11 +34,13 @@ enum ReceiptCommands {
       Command(
         "verify", "verify a receipt offline",
         discussion: "Opens no connection and reads no clock. Exit code 0 when accepted, 5 when not.",
-        arguments: [.positional("file", "the receipt, of an action or of a run", values: .file), pinned, .json],
+        arguments: [.positional("file", "the receipt, of an action or of a run", values: .file), pinned] + appraisal
+          + [.json],
         run: verify),
       Command(
         "explain", "tell in plain words what a receipt shows",
-        arguments: [.positional("file", "the receipt, of an action or of a run", values: .file), pinned], run: explain),
+        arguments: [.positional("file", "the receipt, of an action or of a run", values: .file), pinned] + appraisal,
+        run: explain),
     ])
 
   private static func get(_ arguments: ParsedArguments) async throws -> ExitCode {
@@ -60,8 +72,21 @@ enum ReceiptCommands {
     }
   }
 
+  private static func expectation(_ arguments: ParsedArguments) throws -> EvidenceExpectation? {
+    let time = try arguments.value("at").map(AttestCommands.time)
+    guard arguments.value("policy") != nil else {
+      guard time == nil, arguments.values("signer").isEmpty else {
+        throw CommandError("--at and --signer belong to --policy", exitCode: .usage)
+      }
+      return nil
+    }
+    return EvidenceExpectation(
+      policy: try AttestCommands.policy(arguments, at: time ?? WallClock.milliseconds()),
+      time: time.map { .at($0) } ?? .ofClaim)
+  }
+
   private static func report(_ arguments: ParsedArguments) throws -> ReceiptReport {
-    ReceiptVerifier(expecting: try expected(arguments)).verify(
+    ReceiptVerifier(expecting: try expected(arguments), appraisal: try expectation(arguments)).verify(
       try Files.read(try arguments.required("file"), limit: Receipt.Limits.bytes + 1))
   }
 
