@@ -285,6 +285,9 @@ let package = Package(
       ["ModelContextProtocol", "CanonicalJSON", "Cryptography", "HTTPServer", "HTTPClient"]),
     tests(
       "EndToEndTests",
-      ["safebox", "Terminal", "CanonicalJSON", "Cryptography", "OpenClaims", "CLinux", "ModelContextProtocol"]),
+      [
+        "safebox", "Terminal", "CanonicalJSON", "Cryptography", "OpenClaims", "CLinux", "ModelContextProtocol",
+        "Attestation",
+      ]),
   ]
 )

@@ -16,9 +16,9 @@ final class Office {
   private let addresses: [(example: String, here: String)]
 
   /// - Parameter settings: whether the owners have decided the settings of `acme` and its secret.
-  init(settings isSet: Bool = true) throws {
+  init(settings isSet: Bool = true, options: [String] = []) throws {
     directory = try TemporaryDirectory()
-    box = try TestBox(example: "tools")
+    box = try TestBox(example: "tools", options: options)
     token = try box.token("read", "propose", "vote", "openings", "run")
     try Data().write(to: URL(fileURLWithPath: directory.file("asked")))
     peers = try SpawnedProcess(

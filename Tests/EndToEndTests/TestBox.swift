@@ -27,10 +27,11 @@ final class TestBox {
   ///
   /// - Parameters:
   ///   - example: whose constitution it gets, a directory of `examples`.
+  ///   - options: further ones of `init`.
   ///   - edit: changes the constitution of the example before the box is made.
   init(
     example: String = "payments", witnessPolicy: String? = nil, listen: String = "127.0.0.1:0", starts: Bool = true,
-    edit: (inout JSONObject) throws -> Void = { _ in }
+    options: [String] = [], edit: (inout JSONObject) throws -> Void = { _ in }
   ) throws {
     directory = try TemporaryDirectory()
     bank = try Bank()
@@ -50,7 +51,7 @@ final class TestBox {
     if let witnessPolicy {
       arguments += ["--witness-policy", try directory.write(Array(witnessPolicy.utf8), to: "witnesses")]
     }
-    try Safebox.run(arguments)
+    try Safebox.run(arguments + options)
     if starts { try start() }
   }
 
@@ -63,7 +64,10 @@ final class TestBox {
 
   // MARK: - The process
 
-  func start() throws {
+  func start() throws { try start(data: data) }
+
+  /// Starts it with another data directory, such as an older copy of its own.
+  func start(data: String) throws {
     let process = try SpawnedProcess(Safebox.path, ["serve", "--data", data])
     readyLine = try process.firstLine()
     let words = readyLine.split(separator: " ").map(String.init)
