@@ -59,7 +59,7 @@ struct AttestedBoxTests {
       #expect(report["checks"]?.array?.contains { $0["id"] == "runtime.replay" && $0["state"] == "passed" } == true)
       let other = try Safebox.run(
         verify + ["--nonce", String(repeating: "5b", count: 32)], expecting: 5)
-      let failed = other.json["checks"]?.array?.filter { $0["state"] == "failed" }.compactMap { $0["id"]?.string }
+      let failed = try other.json["checks"]?.array?.filter { $0["state"] == "failed" }.compactMap { $0["id"]?.string }
       #expect(failed == ["tpm.nonce"])
       // A policy that demands hardware refuses the same evidence.
       var strict =
