@@ -174,7 +174,7 @@ let package = Package(
     tests("CryptographyTests", ["Cryptography", "CanonicalJSON", "AttestationMint"]),
     tests("OpenClaimsTests", ["OpenClaims", "CanonicalJSON", "Cryptography"]),
     tests("TransparencyLogTests", ["TransparencyLog", "CanonicalJSON", "Cryptography"]),
-    tests("GovernanceTests", ["Governance", "OpenClaims", "CanonicalJSON", "Cryptography"]),
+    tests("GovernanceTests", ["Attestation", "Governance", "OpenClaims", "CanonicalJSON", "Cryptography"]),
     tests(
       "ReceiptsTests",
       [
@@ -215,7 +215,7 @@ let package = Package(
       [
         "BoxService", "Audit", "Receipts", "Governance", "OpenClaims", "TransparencyLog", "CanonicalJSON",
         "Cryptography", "Storage", "HTTPServer", "HTTPClient", "Witness", "HostCalls", "Keychain", "Runs", "Sandbox",
-        "JavaScript",
+        "JavaScript", "Attestation", "AttestationMint",
       ]),
     // The worker must not be a dependency of tests, or their bundle is linked as it is: `swift build --build-tests` makes
     // both.

@@ -44,6 +44,8 @@ public final class Box: Sendable {
     public var executors: [any ActionExecutor] = []
     /// Path of the worker's executable; `nil` for the one beside this program.
     public var worker: String?
+    /// Stands in for the machine that the configuration names, in tests of what it may do in between.
+    var machine: (any Machine)?
 
     public init(clock: @escaping @Sendable () -> Int64, report: @escaping @Sendable (String) -> Void) {
       self.clock = clock

@@ -13,7 +13,6 @@ enum LogMutations {
       try .tampered("format.entry-order", Stories.quorum()) { $0.swap("entries.1", "entries.2") },
       try .tampered("format.role", Stories.quorum()) { $0 = $0.setting("roles.opened", to: 999) },
       try .tampered("format.entry-without-role", Stories.quorum()) { $0 = $0.setting("roles.approvals.0", to: nil) },
-      try .tampered("format.field", Stories.quorum()) { $0 = $0.setting("evidence", to: ["pcr": "00"]) },
       try .tampered("checkpoint.note", Stories.quorum()) {
         $0.edit("checkpoint") { $0.replacingFirst("\n\n", with: "\n") }
       },

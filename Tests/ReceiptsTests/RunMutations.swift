@@ -54,7 +54,6 @@ enum RunMutations {
       try tampered("format.entry-order", story) { $0.swap("entries.4", "entries.5") },
       try tampered("format.role", story) { $0 = $0.setting("roles.resumed", to: [999]) },
       try tampered("format.entry-without-role", story) { $0 = $0.setting("roles.called.1", to: nil) },
-      try tampered("format.field", story) { $0 = $0.setting("release", to: ["digest": "00"]) },
       try tampered("entries.role-kind", story) { $0.swap("roles.started", "roles.finished") },
       try tampered("log-signature.es256", story) {
         $0 = $0.setting("es256", to: try Stories.quorum().log().receipt()["es256"])

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 
 /// A software TPM in a temporary directory, under a manufacturer of its own. It ends when it is forgotten, or when this
 /// process does, and nothing is left of it.
@@ -43,7 +44,7 @@ public final class SoftwareTPM: @unchecked Sendable {
     process.standardOutput = output
     process.standardError = try FileHandle(
       forWritingTo: URL(fileURLWithPath: directory.write([], to: "errors")))
-    try process.run()
+    try Self.withoutBlockedSignals { [process] in try process.run() }
     self.input = input.fileHandleForWriting
     self.output = output.fileHandleForReading
     var said: [String: String] = [:]
@@ -60,6 +61,15 @@ public final class SoftwareTPM: @unchecked Sendable {
     self.tcti = tcti
     self.root = try String(contentsOfFile: root, encoding: .utf8)
     self.issuer = try String(contentsOfFile: issuer, encoding: .utf8)
+  }
+
+  /// A thread of a pool blocks signals, and its children would inherit that: the TPM could not be asked to end.
+  private static func withoutBlockedSignals(_ body: () throws -> Void) rethrows {
+    var (none, before) = (sigset_t(), sigset_t())
+    sigemptyset(&none)
+    pthread_sigmask(SIG_SETMASK, &none, &before)
+    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+    try body()
   }
 
   // The script ends the TPM when its standard input ends; only then may the directory go.

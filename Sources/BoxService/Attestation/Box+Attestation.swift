@@ -6,7 +6,6 @@ import Receipts
 
 /// What a box needs to vouch for itself.
 struct BoxAttestation: Sendable {
-  let platform: BoxConfiguration.Attestation.Platform
   let machine: any Machine
   let measurer: RuntimeMeasurer
   let keeper: IdentityKeeper
@@ -16,11 +15,10 @@ struct BoxAttestation: Sendable {
   var measurement: CodeMeasurement { CodeMeasurement(measurer: measurer, keeper: keeper, sequencer: sequencer) }
 
   init(
-    platform: BoxConfiguration.Attestation.Platform, machine: any Machine, sequencer: Sequencer, keys: BoxKeys,
+    machine: any Machine, sequencer: Sequencer, keys: BoxKeys,
     signer: ClaimSigner, evidence: ContentStore, clock: @escaping @Sendable () -> Int64,
     report: @escaping @Sendable (String) -> Void, onFault: @escaping @Sendable (String) -> Void
   ) {
-    self.platform = platform
     self.machine = machine
     self.sequencer = sequencer
     self.clock = clock
@@ -45,7 +43,7 @@ extension Box {
   ) throws -> BoxAttestation? {
     guard let configuration else { return nil }
     return BoxAttestation(
-      platform: configuration.platform, machine: try TPMMachine(configuration), sequencer: sequencer, keys: keys,
+      machine: try environment.machine ?? TPMMachine(configuration), sequencer: sequencer, keys: keys,
       signer: signer, evidence: evidence, clock: environment.clock, report: environment.report, onFault: onFault)
   }
 

@@ -75,7 +75,7 @@ final class TestBox: Sendable {
   private let client: HTTPClient
 
   /// Opens and starts the box of `home`.
-  init(_ home: Home, notes: [NoteExecutor]? = nil) async throws {
+  init(_ home: Home, notes: [NoteExecutor]? = nil, machine: (any Machine)? = nil) async throws {
     self.home = home
     let notes =
       notes
@@ -87,6 +87,7 @@ final class TestBox: Sendable {
     let reports = home.reports
     var environment = Box.Environment(clock: { clock.now }, report: { reports.add($0) })
     environment.executors = notes
+    environment.machine = machine
     environment.worker = Self.worker
     box = try await Box(directory: home.directory, environment: environment)
     let bound = try await box.start()
