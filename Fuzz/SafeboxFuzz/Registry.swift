@@ -35,5 +35,8 @@ enum Registry {
     EventLogTargets.firmware,
     EventLogTargets.guest,
     EventLogTargets.runtime,
+    TDXTargets.quote,
+    TDXTargets.documents,
+    TDXTargets.files,
   ]
 }

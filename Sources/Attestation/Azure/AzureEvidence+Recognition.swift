@@ -41,7 +41,7 @@ extension AzureEvidence {
     let report = (try? HCLReport(hcl)).flatMap { try? SNPReport($0.report) }
     return AzureEvidence(
       hclReport: hcl, certificates: SNPEvidence.ordered(all, for: report), tdQuote: tdQuote,
-      collateral: tdQuote == nil ? nil : try attached.collateral(), quote: quote.message,
+      collateral: tdQuote == nil ? nil : try attached.collateral(for: tdQuote ?? []), quote: quote.message,
       // Azure's keys sign with nothing else.
       signature: TPMTSignature(scheme: .rsassa, hash: .sha256, value: quote.signature).bytes,
       pcrs: [try quote.bank()], logs: MeasurementLogs(eventLog: attached.eventLog, runtime: attached.runtime))

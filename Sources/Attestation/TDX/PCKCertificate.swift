@@ -71,6 +71,12 @@ struct PCKCertificate {
       leaf: leaf, authority: authority, path: path, assurance: anchors.assurance(of: path?.anchor), platform: platform)
   }
 
+  /// The first certificate of a quote, of which nothing has been verified.
+  static func leaf(of quote: [UInt8]) -> Certificate? {
+    guard let quote = try? TDXQuote(parsing: quote) else { return nil }
+    return (try? read(quote.certificatesPEM))?.first
+  }
+
   /// The blocks of certification data; Intel's library ends them with a zero byte in some versions.
   private static func read(_ pem: [UInt8]) throws(FieldError) -> [Certificate] {
     let text = pem.last == 0 ? pem.dropLast() : pem[...]

@@ -51,7 +51,8 @@ public struct QEIdentity: Sendable, Hashable {
     }
   }
 
-  init(parsing document: [UInt8]) throws(FieldError) {
+  /// Reads the signed value, whose signature the caller has verified or will.
+  public init(parsing document: [UInt8]) throws(FieldError) {
     var reader = try IntelDocument.reader(document, path: "qeIdentity", maxBytes: Limits.bytes)
     try reader.require("id", "TD_QE")
     _ = try reader.integer("version", in: 2...2)

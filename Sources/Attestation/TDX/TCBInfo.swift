@@ -42,7 +42,8 @@ public struct TCBInfo: Sendable, Hashable {
     let advisories: Set<String>
   }
 
-  init(parsing document: [UInt8]) throws(FieldError) {
+  /// Reads the signed value, whose signature the caller has verified or will.
+  public init(parsing document: [UInt8]) throws(FieldError) {
     var reader = try IntelDocument.reader(document, path: "tcbInfo", maxBytes: Limits.bytes)
     try reader.require("id", "TDX")
     _ = try reader.integer("version", in: 3...3)

@@ -8,7 +8,7 @@ struct TDXAttachments {
   private(set) var eventLog: [UInt8]?
   private(set) var runtime: RuntimeLog?
   private var whole: TDXCollateral?
-  private var tcbInfo: IntelDocument?
+  private var tcbInfos: [IntelDocument] = []
   private var qeIdentity: IntelDocument?
   private var certificates: [Certificate] = []
   private var lists: [CertificateRevocationList] = []
@@ -33,7 +33,7 @@ struct TDXAttachments {
 
   private mutating func read(_ json: JSON, _ bytes: [UInt8]) throws(FieldError) {
     if json["tcbInfo"] != nil {
-      tcbInfo = try IntelDocument(response: bytes, name: "tcbInfo")
+      tcbInfos.append(try IntelDocument(response: bytes, name: "tcbInfo"))
     } else if json["enclaveIdentity"] != nil {
       qeIdentity = try IntelDocument(response: bytes, name: "enclaveIdentity")
     } else if json["tcb_info"] != nil {
@@ -80,23 +80,26 @@ struct TDXAttachments {
   }
 
   /// All of it, or nil where there is nothing of it. Part of it is an error: what was left out might be the list that
-  /// revokes.
-  func collateral() throws(FieldError) -> TDXCollateral? {
+  /// revokes. Of answers for several platforms, those for the quote's.
+  func collateral(for quote: [UInt8]) throws(FieldError) -> TDXCollateral? {
     if let whole { return whole }
-    guard tcbInfo != nil || qeIdentity != nil || !lists.isEmpty else { return nil }
+    guard !tcbInfos.isEmpty || qeIdentity != nil || !lists.isEmpty else { return nil }
+    let leaf = PCKCertificate.leaf(of: quote)
+    let fmspc = leaf?.extension(PCKPlatform.extensionOID).flatMap { try? PCKPlatform(extensionValue: $0) }?.fmspc
     func part<Value>(_ value: Value?, _ name: String) throws(FieldError) -> Value {
       guard let value else {
         throw FieldError(field: "collateral.\(name)", expected: "a file beside the quote", actual: "nothing")
       }
       return value
     }
-    let tcbInfo = try part(tcbInfo, "tcbInfo")
+    let matching = tcbInfos.last { (try? TCBInfo(parsing: $0.document))?.fmspc == fmspc }
+    let tcbInfo = try part(matching ?? tcbInfos.last, "tcbInfo")
+    let pckList = lists.last { $0.issuer == leaf?.issuer } ?? lists.last { !Self.isRoot($0) }
     let qeIdentity = try part(qeIdentity, "qeIdentity")
     return TDXCollateral(
       tcbInfo: tcbInfo, tcbInfoChain: [try part(signer(of: tcbInfo), "tcbInfoChain").der], qeIdentity: qeIdentity,
       qeIdentityChain: [try part(signer(of: qeIdentity), "qeIdentityChain").der],
-      pckCRL: try part(lists.first { !Self.isRoot($0) }, "pckCRL").der,
-      rootCRL: try part(lists.first(where: Self.isRoot), "rootCRL").der)
+      pckCRL: try part(pckList, "pckCRL").der, rootCRL: try part(lists.last(where: Self.isRoot), "rootCRL").der)
   }
 
   private static func isRoot(_ list: CertificateRevocationList) -> Bool {

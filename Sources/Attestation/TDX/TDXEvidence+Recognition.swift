@@ -9,7 +9,7 @@ extension TDXEvidence {
     guard let found = try found(in: file.bytes) else { return nil }
     let attached = try TDXAttachments(file.attachments)
     var collateral = found.collateral
-    if collateral == nil { collateral = try attached.collateral() }
+    if collateral == nil { collateral = try attached.collateral(for: found.quote) }
     return TDXEvidence(
       quote: found.quote, collateral: collateral,
       logs: MeasurementLogs(eventLog: found.eventLog ?? attached.eventLog, runtime: attached.runtime))
