@@ -38,5 +38,9 @@ enum Registry {
     TDXTargets.quote,
     TDXTargets.documents,
     TDXTargets.files,
+    ConfidentialVMTargets.report,
+    ConfidentialVMTargets.snp,
+    ConfidentialVMTargets.azure,
+    ConfidentialVMTargets.paravisor,
   ]
 }

@@ -51,7 +51,7 @@ public struct AzureMint: Sendable {
     return bytes + [UInt8](repeating: 0, count: max(0, 2600 - bytes.count))
   }
 
-  /// TPMS_ATTEST over all registers of the bank of SHA-256.
+  /// TPMS_ATTEST over the registers of the bank of SHA-256 that have values.
   public func quote() throws -> [UInt8] {
     func big(_ value: Int, _ count: Int) -> [UInt8] {
       (0..<count).reversed().map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }
@@ -60,7 +60,9 @@ public struct AzureMint: Sendable {
     var bytes = big(0xFF54_4347, 4) + big(0x8018, 2) + big(34, 2) + [0, 0x0B] + [UInt8](repeating: 9, count: 32)
     bytes += big(extraData.count, 2) + extraData
     bytes += big(1000, 8) + big(3, 4) + big(0, 4) + [1] + big(7, 8)
-    bytes += big(1, 4) + big(0x0B, 2) + [3, 0xFF, 0xFF, 0xFF]
+    var map: [UInt8] = [0, 0, 0]
+    for index in pcrs.keys { map[index / 8] |= 1 << UInt8(index % 8) }
+    bytes += big(1, 4) + big(0x0B, 2) + [3] + map
     return bytes + big(32, 2) + digest
   }
 

@@ -4,6 +4,7 @@ import Cryptography
 extension CheckID {
   static let azureFormat = CheckID("azure.format", "The paravisor's report has its layout and nothing else")
   static let azureRuntimeData = CheckID("azure.runtime-data", "The hardware's report names the runtime data")
+  static let azureParavisor = CheckID("azure.paravisor", "The paravisor itself asked for the hardware's report")
   static let azureTDReport = CheckID("azure.td-report", "The signed quote is of the report that the paravisor keeps")
   static let azureKey = CheckID("azure.ak", "The runtime data has one attestation key")
   static let azureKeyAttributes = CheckID("azure.ak-attributes", "The attestation key never leaves its TPM")
@@ -56,10 +57,16 @@ enum AzureVerifier {
     let binding = Binding.bytes(SHA256.hash(hcl.runtimeData).bytes)
     switch hcl.hardware {
     case .snp:
+      checks.demand([.azureParavisor])
       let claims = SNPVerifier.verify(
         report: hcl.report, certificates: evidence.certificates, binding: binding, as: .azureRuntimeData, in: context,
         into: &checks)
-      return claims.map { .snp($0) }
+      guard let claims else { return nil }
+      // The guest runs at a lower level. A report that it asked for itself would vouch for runtime data, and so for a key, of
+      // its own making.
+      checks.require(
+        .azureParavisor, claims.report.vmpl == 0, expected: "privilege level 0", actual: "\(claims.report.vmpl)")
+      return .snp(claims)
     case .tdx:
       checks.demand([.azureTDReport])
       guard let quote = evidence.tdQuote else {

@@ -5,7 +5,7 @@ import Cryptography
 enum AttachedCertificates {
   /// All certificates of a file, as DER; none where it is something else. Nothing is trusted for being attached.
   ///
-  /// - Throws: for text that begins as PEM and is not.
+  /// - Throws: for text that begins as PEM and is not, and where only the name of the file says that it is a certificate.
   static func read(_ bytes: [UInt8], name: String = "certificate") throws(FieldError) -> [[UInt8]] {
     if bytes.starts(with: Array("-----BEGIN CERTIFICATE-----".utf8)) {
       do throws(CryptographyError) {
@@ -16,7 +16,13 @@ enum AttachedCertificates {
     }
     // A SEQUENCE of more than 255 bytes.
     if bytes.starts(with: [0x30, 0x82]) { return [bytes] }
-    return SNPCertificateTable.certificates(bytes) ?? []
+    if let table = SNPCertificateTable.certificates(bytes) { return table }
+    // One altered byte at the beginning must not turn a certificate into something that nobody asked for.
+    let isNamedSo = [".der", ".crt", ".cer", ".pem"].contains { name.lowercased().hasSuffix($0) }
+    guard !isNamedSo || bytes.starts(with: Array("-----BEGIN ".utf8)) else {
+      throw FieldError(field: name, expected: "a certificate", actual: "something else")
+    }
+    return []
   }
 
   /// All certificates of all files, in the order given.

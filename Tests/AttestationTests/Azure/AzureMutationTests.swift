@@ -188,6 +188,16 @@ import Testing
     #expect(try valid.appraised(evidence).failures.map(\.id) == [.azureRuntimeData])
   }
 
+  /// What the guest asks for at its own level vouches for nothing, even where the policy takes any level.
+  @Test func theGuestCannotVouchForItself() throws {
+    let valid = try Self.minted()
+    let mint = try AzureMint(hardware: try SNPMint(), extraData: Self.nonce)
+    for level in [UInt32(1), 2, 3] {
+      let report = try valid.appraised(try mint.evidence { $0.vmpl = level })
+      #expect(report.failures.map(\.id) == [.azureParavisor])
+    }
+  }
+
   @Test func policiesAcceptAndRefuse() throws {
     let valid = try Self.minted()
     let demands: [(String, CheckID, JSON, JSON)] = [
@@ -233,7 +243,9 @@ import Testing
 
   @Test(.enabled(if: BrowserVerifier.node != nil, BrowserVerifier.absence))
   func theBrowserSaysTheSame() throws {
-    var cases: [BrowserVerifier.Case] = []
+    let minted = try Self.minted()
+    let mint = try AzureMint(hardware: try SNPMint(), extraData: Self.nonce)
+    var cases = [minted.item("level 2", try mint.evidence { $0.vmpl = 2 })]
     for valid in try Self.valid() {
       cases.append(valid.item("unchanged", valid.evidence))
       cases += try Self.mutations(of: valid).map { valid.item($0.name, $0.evidence) }

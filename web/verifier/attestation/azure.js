@@ -93,8 +93,11 @@ async function azureIsTDReportOf(quoted, report) {
 async function verifyAzureHardware(hcl, evidence, context, checks) {
   const binding = await sha256(hcl.runtimeData);
   if (hcl.hardware === "snp") {
+    checks.demand(["azure.paravisor"]);
     const claims = await verifySNPReport(hcl.report, evidence.certificates, binding, context, checks, "azure.runtime-data");
-    return claims === null ? null : { kind: "snp", claims, registers: claims.registers };
+    if (claims === null) return null;
+    checks.require("azure.paravisor", claims.report.vmpl === 0, "privilege level 0", `${claims.report.vmpl}`);
+    return { kind: "snp", claims, registers: claims.registers };
   }
   checks.demand(["azure.td-report"]);
   if (evidence.tdQuote === null) {
