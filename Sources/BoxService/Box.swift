@@ -5,6 +5,7 @@ import Governance
 import HTTPClient
 import HTTPServer
 import HostCalls
+import KeyRelease
 import Keychain
 import OpenClaims
 import Receipts
@@ -46,6 +47,8 @@ public final class Box: Sendable {
     public var worker: String?
     /// Stands in for the machine that the configuration names, in tests of what it may do in between.
     var machine: (any Machine)?
+    /// What appraises the evidence of boxes, where this one is a broker.
+    public var appraiser = EvidenceAppraiser.standard
 
     public init(clock: @escaping @Sendable () -> Int64, report: @escaping @Sendable (String) -> Void) {
       self.clock = clock
@@ -71,6 +74,9 @@ public final class Box: Sendable {
   private let inference: BoxInference?
   /// Nil where the configuration names no machine that vouches for the box.
   let attestation: BoxAttestation?
+  /// Nil where the configuration makes the box no broker.
+  let broker: BoxBroker?
+  private let communityKeys: CommunityKeys?
   let events: EventHub
   let metrics: Metrics
   let witnesses: WitnessKeeper?
@@ -78,6 +84,7 @@ public final class Box: Sendable {
   let exports: ExportPump?
   private let startMode: Mode
   private let report: @Sendable (String) -> Void
+  private let clock: @Sendable () -> Int64
   private let alarm: AlarmBox
   private let directory: DataDirectory
   let blocking: BlockingWork
@@ -88,10 +95,18 @@ public final class Box: Sendable {
   /// Where the listeners are bound, once they are: the configuration may leave the port to the kernel.
   let bound = Mutex<(api: [BoundAddress], admin: [BoundAddress])>(([], []))
 
+  private let boundBroker = Mutex<[BoundAddress]>([])
+
+  /// Where boxes ask this broker for keys, and the digest of the key by which they know it; nil for a box that is none.
+  public var brokerAddress: (places: [BoundAddress], key: SHA256Digest)? {
+    broker.map { (boundBroker.withLock { $0 }, $0.identity.digest) }
+  }
+
   /// Opens the box. Throws when the directory is not a box's, or another process has it.
   public init(directory: DataDirectory, environment: Environment) async throws {
     self.directory = directory
     report = environment.report
+    clock = environment.clock
     configuration = try directory.configuration()
     let identity = try PublicKeys(
       parsing: try WholeFile.read(directory.publicPath, limit: 65536)
@@ -144,11 +159,13 @@ public final class Box: Sendable {
     case .readOnly(let reason):
       startMode = .readOnly(reason: "\(reason)")
       (core, runs, blobs, witnesses, process, inference, attestation) = (nil, nil, nil, nil, nil, nil, nil)
+      (broker, communityKeys) = (nil, nil)
     case .ready(let writer):
       if client != nil, !quorumAtStart {
         // Too few witnesses answered to exclude that this is an older copy of the log.
         startMode = .readOnly(reason: "too few witnesses answered to exclude a rollback")
         (core, runs, blobs, witnesses, process, inference, attestation) = (nil, nil, nil, nil, nil, nil, nil)
+        (broker, communityKeys) = (nil, nil)
         break
       }
       let usage = UsageBook()
@@ -159,12 +176,15 @@ public final class Box: Sendable {
       } catch {
         startMode = .readOnly(reason: "\(error)")
         (core, runs, blobs, witnesses, process, inference, attestation) = (nil, nil, nil, nil, nil, nil, nil)
+        (broker, communityKeys) = (nil, nil)
         break
       }
       let sequencer = try Sequencer(
         writer: writer, state: state, signers: signers.signers, clock: environment.clock, epochs: epochs,
         onCommit: { events.advance(to: $0) }, onSettled: { settlements.note($0) })
-      let keychain = try Keychain(path: directory.keychainPath, master: keys.master)
+      let communityKeys = try CommunityKeys(path: directory.communityKeysPath, root: keys.master)
+      self.communityKeys = communityKeys
+      let keychain = try Keychain(path: directory.keychainPath, master: keys.master, communities: communityKeys)
       let blobs = try BlobStore(path: directory.blobsPath, master: keys.master)
       self.blobs = blobs
       let services = HostServices(
@@ -206,7 +226,14 @@ public final class Box: Sendable {
         configuration.attestation, state: sequencer, keys: BoxKeys(ed25519: identity.ed25519, es256: identity.es256),
         signer: ClaimSigner(keys.es256), evidence: evidence,
         environment: environment, onFault: { Self.sound(alarm, $0, sequencer, environment.report) })
-      let executors = ExecutorTable(services.executors + environment.executors + (orders ?? []))
+      broker = try BoxBroker(
+        configuration.broker, origin: origin, directory: directory, blobs: blobs, blocking: blocking,
+        sequencer: sequencer, client: httpClient, environment: environment)
+      let communities = [ActionType.rotateKey, ActionType.eraseKey].map {
+        CommunityKeyExecutor(type: $0, keys: communityKeys, keychain: keychain, blobs: blobs, blocking: blocking)
+      }
+      let executors = ExecutorTable(
+        services.executors + environment.executors + (orders ?? []) + (broker?.executors ?? []) + communities)
       let openings = OpeningStore(blobs: blobs, blocking: blocking)
       let scheduler = ExecutionScheduler(
         sequencer: sequencer, executors: executors, openings: openings, metrics: metrics, clock: environment.clock,
@@ -218,7 +245,7 @@ public final class Box: Sendable {
         sequencer: sequencer, executors: executors, scheduler: scheduler, openings: openings, keychain: keychain,
         index: index, epochs: epochs, events: events, metrics: metrics, blocking: blocking,
         tools: ToolProposals(sources: sources, methods: methods, sessions: sandbox),
-        system: SystemProposals(manifests: manifests),
+        system: SystemProposals(manifests: manifests), keys: KeyProposals(vault: broker?.vault),
         identities: IdentityIndex(reader: store.reader, evidence: evidence, blocking: blocking),
         idempotencySecret: try HKDFSHA256.derive(
           from: keys.master, salt: [], info: Array("safebox/idempotency/v1".utf8), count: 32))
@@ -274,7 +301,8 @@ public final class Box: Sendable {
       // What the operator got wrong is found out before anything is carried out.
       let (apiServer, adminServer) = try makeServers()
       let toolServer = inference.map(makeToolServer)
-      servers.withLock { $0 = [apiServer, adminServer] + (toolServer.map { [$0] } ?? []) }
+      let brokerServer = try makeBrokerServer()
+      servers.withLock { $0 = [apiServer, adminServer] + [toolServer, brokerServer].compactMap(\.self) }
       // Before anything is decided or carried out: nothing is used that was not measured.
       if try await vouch() {
         // Before the runs are taken up again: the first thing that one of them asks may be a model.
@@ -285,6 +313,11 @@ public final class Box: Sendable {
       // A log that is not trusted here is not handed on as if it were.
       if core != nil { try await exports?.start() }
       let addresses = (api: try apiServer.start(), admin: try adminServer.start())
+      // Last: whoever is released a key finds the log that says so.
+      if let brokerServer {
+        let places = try brokerServer.start()
+        boundBroker.withLock { $0 = places }
+      }
       bound.withLock { $0 = addresses }
       return addresses
     } catch {
@@ -307,6 +340,11 @@ public final class Box: Sendable {
       HTTPServer(configuration: api, handler: BoxHandler(api: handler, inference: inference)),
       HTTPServer(configuration: admin, handler: AdminHandler(box: self).router)
     )
+  }
+
+  private func makeBrokerServer() throws -> HTTPServer? {
+    guard let core, let broker else { return nil }
+    return try broker.server(core: core, clock: clock, report: report)
   }
 
   /// Where tools reach the box's own models. The socket lies in the data directory, so only this user can connect.
@@ -341,6 +379,7 @@ public final class Box: Sendable {
     inference?.stop()
     blobs?.close()
     core?.keychain.close()
+    communityKeys?.close()
     httpClient.shutDown()
     store.release()
   }
@@ -411,6 +450,12 @@ public final class Box: Sendable {
           return attestation.keeper
         }, core: core
       ).endpoints
+    endpoints +=
+      AppraisalRoutes(vault: { [self] in
+        _ = try core()
+        guard let broker else { throw Problem(status: 409, code: "no_broker", detail: "this box is no broker of keys") }
+        return broker.vault
+      }).endpoints
     endpoints += ReceiptRoutes(core: core, witnesses: witnesses).endpoints + SecretRoutes(core: core).endpoints
     return endpoints
   }

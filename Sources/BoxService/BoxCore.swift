@@ -21,6 +21,7 @@ struct BoxCore: Sendable {
   let blocking: BlockingWork
   let tools: ToolProposals
   let system: SystemProposals
+  let keys: KeyProposals
   let identities: IdentityIndex
   /// From which the salts of repeated requests are derived.
   let idempotencySecret: SecretBytes
@@ -59,6 +60,7 @@ struct BoxCore: Sendable {
   private func open(_ request: ProposalRequest) async throws -> SHA256Digest {
     try await tools.check(request.action)
     try await system.check(request.action)
+    try await keys.check(request.action, by: request.proposer)
     let step = Sequencer.OpenStep(
       action: request.action, proposer: request.proposer, salt: request.salt, expires: request.expires,
       claim: request.claim)

@@ -20,19 +20,23 @@ public final class Keychain: Sendable {
   public static let maxHosts = 32
 
   private let master: SecretBytes
+  private let communities: CommunityKeys?
   private let table: Mutex<Table?>
 
   /// Opens the keychain in the directory `path`, making it when it is absent.
   ///
-  /// - Parameter master: The secret from which every community's key is derived, at least 32 bytes.
+  /// - Parameters:
+  ///   - master: The secret from which the keys of values sealed without `communities` are derived, at least 32 bytes.
+  ///   - communities: whose keys seal what is put from now on; with them a community's keys are rotated and erased.
   /// - Throws: `ProcessLock.Failure.held` when another process has it.
-  public init(path: String, master: SecretBytes) throws {
+  public init(path: String, master: SecretBytes, communities: CommunityKeys? = nil) throws {
     guard master.count >= 32 else {
       throw CryptographyError.wrongLength(of: "keychain master key", expected: "at least 32", actual: master.count)
     }
     let directory = try Directory.make(path)
     let lock = try ProcessLock(directory)
     self.master = master
+    self.communities = communities
     table = Mutex(Table(lock: lock, table: try SecretTable(in: directory)))
   }
 
@@ -64,9 +68,11 @@ public final class Keychain: Sendable {
     try Self.check(name, "name")
     try Self.check(value, kind: kind)
     let bound = try Self.hosts(hosts)
-    let cipher = try SecretCipher(master: master, community: community)
     return try withTable { table in
-      try table.transaction {
+      // Asked while the table is held: a rotation in between would leave this value under keys that are gone.
+      let generation = try communities?.current(.community(community)) ?? 0
+      let cipher = try cipher(community, generation: generation)
+      return try table.transaction {
         if let proposal, let done = try table.performed(proposal) { return done }
         let earlier = try table.row(community: community, name: name)?.info
         guard try earlier != nil || table.count(community: community) < Self.maxSecrets else {
@@ -75,7 +81,8 @@ public final class Keychain: Sendable {
         let info = SecretInfo(
           name: name, version: try table.lastVersion(community: community, name: name) + 1, kind: kind, hosts: bound,
           createdAt: earlier?.createdAt ?? at, rotatedAt: at)
-        try table.replace(info, community: community, sealed: try cipher.seal(value, of: info))
+        try table.replace(
+          info, community: community, generation: generation, sealed: try cipher.seal(value, of: info))
         if let proposal { try table.record(proposal, version: info.version) }
         return info.version
       }
@@ -145,19 +152,54 @@ public final class Keychain: Sendable {
 
   /// The newest value with what is known of it.
   func open(community: String, name: String) throws(SecretFailure) -> (info: SecretInfo, value: SecretBytes) {
-    let row: (info: SecretInfo, sealed: [UInt8])?
-    let cipher: SecretCipher
+    let row: SecretTable.Sealed?
     do {
       row = try withTable { try $0.row(community: community, name: name) }
-      cipher = try SecretCipher(master: master, community: community)
     } catch {
       throw .unavailable
     }
     guard let row else { throw .unknown(name: name) }
     do {
-      return (row.info, try cipher.open(row.sealed, of: row.info))
+      return (row.info, try cipher(community, generation: row.generation).open(row.sealed, of: row.info))
     } catch {
       throw .doesNotOpen(reference: row.info.reference)
+    }
+  }
+
+  /// Generation 0 is what was sealed before communities had keys of their own.
+  private func cipher(_ community: String, generation: Int64) throws -> SecretCipher {
+    guard generation > 0 else { return try SecretCipher(master: master, community: community) }
+    guard let communities else { throw SecretFailure.unavailable }
+    return SecretCipher(
+      community: community,
+      key: try communities.key(.community(community), generation: generation, purpose: "keychain"))
+  }
+
+  /// Seals everything that a community has under another generation of its keys, in one transaction. For ``CommunityKeys``
+  /// while it rotates; a tenant has no secrets here.
+  public func reseal(_ holder: KeyHolder, generation: Int64) throws {
+    guard case .community(let community) = holder else { return }
+    let new = try cipher(community, generation: generation)
+    try withTable { table in
+      try table.transaction {
+        for info in try table.list(community: community) {
+          guard let row = try table.row(community: community, name: info.name), row.generation != generation else {
+            continue
+          }
+          let value = try cipher(community, generation: row.generation).open(row.sealed, of: row.info)
+          try table.replace(
+            row.info, community: community, generation: generation, sealed: try new.seal(value, of: row.info))
+        }
+      }
+    }
+  }
+
+  /// Removes all secrets of a community; their values are overwritten in the file.
+  public func removeAll(community: String) throws {
+    try withTable { table in
+      try table.transaction {
+        for info in try table.list(community: community) { try table.delete(community: community, name: info.name) }
+      }
     }
   }
 

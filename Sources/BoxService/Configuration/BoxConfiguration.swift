@@ -128,6 +128,8 @@ public struct BoxConfiguration: Sendable, Hashable {
   public var system: System?
   /// The machine that vouches for the box, or `nil` for none: then nothing says what runs here.
   public var attestation: Attestation?
+  /// What makes the box a broker of keys, or `nil` for a box that keeps none for others.
+  public var broker: BrokerConfiguration?
   /// Where the log goes beside; none by default.
   public var exports: ExportConfiguration
 
@@ -135,6 +137,7 @@ public struct BoxConfiguration: Sendable, Hashable {
     listen: Listener = .tcp(address: "127.0.0.1", port: 8470),
     admin: Listener = .tcp(address: "127.0.0.1", port: 8471),
     tls: TLSFiles? = nil, witnessPolicy: String? = nil, system: System? = nil, attestation: Attestation? = nil,
+    broker: BrokerConfiguration? = nil,
     exports: ExportConfiguration = ExportConfiguration()
   ) {
     self.listen = listen
@@ -143,6 +146,7 @@ public struct BoxConfiguration: Sendable, Hashable {
     self.witnessPolicy = witnessPolicy
     self.system = system
     self.attestation = attestation
+    self.broker = broker
     self.exports = exports
   }
 
@@ -173,6 +177,11 @@ public struct BoxConfiguration: Sendable, Hashable {
       attestation = try Attestation(&machine)
     } else {
       attestation = nil
+    }
+    if var member = try reader.optionalObject("broker") {
+      broker = try BrokerConfiguration(&member)
+    } else {
+      broker = nil
     }
     exports =
       try reader.optionalJSON("exports").map { json throws(FieldError) in try ExportConfiguration(json: json) }
@@ -205,6 +214,7 @@ public struct BoxConfiguration: Sendable, Hashable {
     }
     if let system { object["system"] = ["socket": .string(system.socket), "root": .string(system.root)] }
     if let attestation { object["attestation"] = attestation.json }
+    if let broker { object["broker"] = broker.json }
     if !exports.exports.isEmpty { object["exports"] = exports.json }
     if let witnessPolicy { object["witnessPolicy"] = .string(witnessPolicy) }
     return JSON.object(object).canonicalBytes() + [10]

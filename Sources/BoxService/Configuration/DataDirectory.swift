@@ -49,11 +49,15 @@ public struct DataDirectory: Sendable {
   public var ed25519Path: String { "\(path)/keys/log-ed25519.key" }
   public var es256Path: String { "\(path)/keys/log-es256.key" }
   public var masterPath: String { "\(path)/keys/master.key" }
+  /// The key by which boxes know this broker.
+  public var brokerKeyPath: String { "\(path)/keys/broker-tls.key" }
   public var logPath: String { "\(path)/log" }
   public var blobsPath: String { "\(path)/blobs" }
   public var streamsPath: String { "\(path)/streams" }
   /// Where each export has come to.
   public var exportsPath: String { "\(path)/exports" }
+  /// The salts below which communities and tenants have their keys.
+  public var communityKeysPath: String { "\(path)/community-keys" }
   public var keychainPath: String { "\(path)/keychain" }
   public var inferenceSocketPath: String { "\(path)/inference.sock" }
   public var inferenceUsagePath: String { "\(path)/inference-usage.json" }

@@ -9,6 +9,7 @@ struct ContentStore: Sendable {
     case source
     case manifest
     case evidence
+    case appraisal
   }
 
   static let maxBytes = 1 << 20

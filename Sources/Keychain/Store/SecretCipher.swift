@@ -19,6 +19,12 @@ struct SecretCipher {
       from: master, salt: [], info: Array("safebox/keychain/v1/\(community)".utf8), count: 32)
   }
 
+  /// Under a key that was derived elsewhere: a generation of ``CommunityKeys``, which stands in the place of the community key.
+  init(community: String, key: SecretBytes) {
+    self.community = community
+    self.key = key
+  }
+
   func seal(_ value: SecretBytes, of info: SecretInfo) throws(CryptographyError) -> [UInt8] {
     try AESGCM.seal(value, key: key, aad: associatedData(info))
   }

@@ -13,7 +13,7 @@ final class SecretTable {
   static let fileName = "keychain.sqlite"
   /// "SBXS".
   private static let applicationID: Int64 = 0x5342_5853
-  private static let version: Int64 = 1
+  private static let version: Int64 = 2
 
   /// A file that this code must not touch.
   enum Failure: Error, Hashable, CustomStringConvertible {
@@ -47,7 +47,7 @@ final class SecretTable {
           """
           CREATE TABLE secrets(community TEXT NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL, kind TEXT NOT NULL,
             hosts TEXT NOT NULL, created INTEGER NOT NULL, rotated INTEGER NOT NULL, sealed BLOB NOT NULL,
-            PRIMARY KEY (community, name));
+            generation INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (community, name));
           CREATE TABLE versions(community TEXT NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL,
             PRIMARY KEY (community, name)) WITHOUT ROWID;
           CREATE TABLE performed(proposal BLOB PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID
@@ -60,15 +60,24 @@ final class SecretTable {
     let application = try integer("application_id")
     guard application == Self.applicationID else { throw Failure.foreign(applicationID: application) }
     guard found <= Self.version else { throw Failure.newer(found: found, supported: Self.version) }
+    guard found == 1 else { return }
+    try connection.transaction {
+      // Before communities had keys of their own, everything was of generation 0.
+      try connection.execute("ALTER TABLE secrets ADD COLUMN generation INTEGER NOT NULL DEFAULT 0")
+      try connection.execute("PRAGMA user_version = \(Self.version)")
+    }
   }
 
   func transaction<Result>(_ body: () throws -> Result) throws -> Result { try connection.transaction(body) }
 
+  /// A row: what is known of the secret, its sealed value, and the generation of the community's keys that sealed it.
+  typealias Sealed = (info: SecretInfo, sealed: [UInt8], generation: Int64)
+
   /// The newest version, or nil when there is no such secret.
-  func row(community: String, name: String) throws -> (info: SecretInfo, sealed: [UInt8])? {
+  func row(community: String, name: String) throws -> Sealed? {
     try connection.statement(
-      "SELECT name, version, kind, hosts, created, rotated, sealed FROM secrets WHERE community = ? AND name = ?"
-    ).first(.text(community), .text(name)) { row in (try Self.info(row), try row.blob(6)) }
+      "SELECT name, version, kind, hosts, created, rotated, sealed, generation FROM secrets WHERE community = ? AND name = ?"
+    ).first(.text(community), .text(name)) { row in (try Self.info(row), try row.blob(6), try row.integer(7)) }
   }
 
   /// All secrets of a community, by name.
@@ -96,14 +105,17 @@ final class SecretTable {
   }
 
   /// Puts the row in the place of the one before, whose value is overwritten in the file.
-  func replace(_ info: SecretInfo, community: String, sealed: [UInt8]) throws {
+  func replace(_ info: SecretInfo, community: String, generation: Int64, sealed: [UInt8]) throws {
     try delete(community: community, name: info.name)
     let hosts = JSON.array(info.hosts.map { .string($0.text) }).canonicalString()
     try connection.statement(
-      "INSERT INTO secrets(community, name, version, kind, hosts, created, rotated, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+      """
+      INSERT INTO secrets(community, name, version, kind, hosts, created, rotated, sealed, generation)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+      """
     ).run(
       .text(community), .text(info.name), .integer(info.version), .text(info.kind.rawValue), .text(hosts),
-      .integer(info.createdAt), .integer(info.rotatedAt), .blob(sealed))
+      .integer(info.createdAt), .integer(info.rotatedAt), .blob(sealed), .integer(generation))
     try connection.statement("INSERT OR REPLACE INTO versions(community, name, version) VALUES (?, ?, ?)")
       .run(.text(community), .text(info.name), .integer(info.version))
   }
