@@ -144,7 +144,7 @@ import Testing
     try SQLiteConnection(path: first.directory.file("keychain/keychain.sqlite"), access: .readWrite).execute(
       """
       WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 1023)
-      INSERT INTO secrets SELECT community, 's' || i, version, kind, hosts, created, rotated, sealed FROM secrets, n
+      INSERT INTO secrets SELECT community, 's' || i, version, kind, hosts, created, rotated, sealed, generation FROM secrets, n
       """)
     let test = try first.reopened()
     #expect(try test.keychain.list(community: "acme").count == Keychain.maxSecrets)

@@ -122,14 +122,15 @@ public struct EvidenceAppraiser: Sendable {
         .init(reading: "broker.release", expected: "a release that is not revoked", actual: verdict.release)
       ]
     }
-    // The policy may trust a whole maker of machines; the name of a box belongs to one of them.
-    if let key = verdict.attestationKey, key != question.enrolment?.ak {
+    // The policy may trust a whole maker of TPMs; the name of a box belongs to one of them. A key that cannot be named, as
+    // when the evidence holds it in another form, is none.
+    let isKnown = question.enrolment.map { $0.ak == verdict.attestationKey } ?? (report.kind != .tpm)
+    if !isKnown {
       verdict.failures.append(
         .init(
           reading: "broker.enrolment",
           expected: question.enrolment.map { "the enrolled attestation key \(Hex.encode($0.ak))" }
-            ?? "a box that is enrolled",
-          actual: Hex.encode(key)))
+            ?? "a box that is enrolled", actual: verdict.attestationKey.map(Hex.encode) ?? "a key without a name"))
     }
     return verdict
   }
