@@ -154,6 +154,33 @@ public final class KeyReleaseClient: Sendable {
     }
   }
 
+  /// Makes this box known: shows its TPM's keys, and answers the broker's challenge where there is one.
+  ///
+  /// - Parameter activate: TPM2_ActivateCredential; gets the credential and the encrypted secret, and gives what was in it.
+  /// - Returns: the proposal `key.enrol`, which the broker's owners decide.
+  public func enrol(
+    _ request: EnrolmentRequest, activate: @Sendable (_ credential: [UInt8], _ secret: [UInt8]) async throws -> [UInt8]
+  ) async throws(KeyReleaseFailure) -> SHA256Digest {
+    var answer = try await ask(BrokerMessages.Path.challenge, request.json)
+    if let challenge = answer["challenge"] {
+      guard let credential = (answer["credential"]?.string).flatMap({ Base64.decode($0) }),
+        let secret = (answer["secret"]?.string).flatMap({ Base64.decode($0) })
+      else { throw .malformed("a challenge without its parts") }
+      let opened: [UInt8]
+      do {
+        opened = try await activate(credential, secret)
+      } catch {
+        throw .evidence("the TPM does not open the challenge: \(error)")
+      }
+      answer = try await ask(
+        BrokerMessages.Path.proof, ["challenge": challenge, "answer": .string(Hex.encode(opened))])
+    }
+    guard let proposal = (answer["proposal"]?.string).flatMap({ SHA256Digest(hex: $0) }) else {
+      throw .malformed("no proposal")
+    }
+    return proposal
+  }
+
   func ask(_ path: String, _ body: JSON) async throws(KeyReleaseFailure) -> JSON {
     let response: HTTPClientResponse
     do {

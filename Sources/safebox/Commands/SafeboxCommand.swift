@@ -22,7 +22,8 @@ enum SafeboxCommand {
       LogCommands.command, ExportsCommand.command, WitnessCommands.command, ReceiptCommands.command,
       AuditCommands.command, ToolCommands.command, RunCommands.command, WorkflowCommands.command, MCPCommand.command,
       ModelCommands.command, PackageCommands.command, RunnerCommands.command, SnapshotCommands.command,
-      SystemCommands.command, AttestCommands.command, ReleaseCommands.command,
+      SystemCommands.command, BrokerCommands.command, SealCommands.seal, SealCommands.unseal,
+      AttestCommands.command, ReleaseCommands.command,
       DoctorCommand.command,
       CompletionsCommand.command, CompletionsCommand.manual, StatusCommand.version,
     ])

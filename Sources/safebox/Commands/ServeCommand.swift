@@ -15,6 +15,15 @@ enum ServeCommand {
     arguments: [Settings.data], run: run)
 
   private static func run(_ arguments: ParsedArguments) async throws -> ExitCode {
+    try await run(arguments, asBroker: false)
+  }
+
+  /// `broker serve`.
+  static func runBroker(_ arguments: ParsedArguments) async throws -> ExitCode {
+    try await run(arguments, asBroker: true)
+  }
+
+  private static func run(_ arguments: ParsedArguments, asBroker: Bool) async throws -> ExitCode {
     // Whatever is made in the data directory is for this user alone.
     umask(0o077)
     // The process will hold keys and secrets: neither a core dump nor another process of this user gets at them.
@@ -23,10 +32,17 @@ enum ServeCommand {
     let box = try await Box(
       directory: DataDirectory(path: Settings.dataDirectory(arguments)),
       environment: .init(clock: WallClock.milliseconds, report: { Terminal.standard.writeError("safebox: \($0)\n") }))
+    if asBroker, box.brokerAddress == nil {
+      await box.stop()
+      throw CommandError("this box is no broker", hints: ["give it one in box.json, see docs/key-release.md"])
+    }
     let addresses = try await box.start()
     let shown = addresses.api.map { "\($0)" }.joined(separator: " ")
     let admin = addresses.admin.map { "\($0)" }.joined(separator: " ")
-    Terminal.standard.write("safebox: \(box.origin) \(box.mode); api \(shown) admin \(admin)\n")
+    let broker = box.brokerAddress.map { broker in
+      " broker \(broker.places.map { "\($0)" }.joined(separator: " ")) key \(broker.key)"
+    }
+    Terminal.standard.write("safebox: \(box.origin) \(box.mode); api \(shown) admin \(admin)\(broker ?? "")\n")
     await stop.wait()
     await box.stop()
     return .ok

@@ -16,6 +16,17 @@ enum Files {
     return bytes
   }
 
+  /// The first bytes of a file, at most `count`.
+  static func beginning(of path: String, count: Int) throws -> [UInt8] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw CommandError("\(path): \(String(cString: strerror(errno)))") }
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: count)
+    let read = pread(descriptor, &bytes, count, 0)
+    guard read >= 0 else { throw CommandError("\(path): \(String(cString: strerror(errno)))") }
+    return Array(bytes.prefix(read))
+  }
+
   /// A JSON file; the error names it.
   static func json(_ path: String) throws -> JSON {
     let bytes = try read(path)
