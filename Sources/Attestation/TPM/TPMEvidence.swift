@@ -70,7 +70,8 @@ public struct TPMEvidence: EvidenceFormat {
         .tpmKeyAttributes, "the evidence has the bare key: only its certificate can say that it is an attestation key")
     }
     let assurance = TPMKeyVerifier.verifyTrust(
-      of: key.publicKey, name: area?.name, certificates: certificates, purpose: .tpm, in: context, into: &checks)
+      of: key.publicKey, name: area?.name, certificates: certificates, purpose: .tpm, exactPath: true,
+      in: context, into: &checks)
     let parsed: TPMTSignature
     do throws(FieldError) {
       parsed = try TPMTSignature(signature)
@@ -82,7 +83,7 @@ public struct TPMEvidence: EvidenceFormat {
       quote: quote, signature: parsed, key: key.publicKey, pcrs: pcrs, binding: context.binding, into: &checks)
     // Logs are held against registers that are signed, never against those that only came along.
     guard let verified, let bank = verified.measuredBank else { return nil }
-    if let area { verifyName(of: area, in: context, quote: verified, into: &checks) }
+    if area != nil || parent != nil { verifyName(of: area, in: context, quote: verified, into: &checks) }
     let measurements = logs.verify(against: bank.measured, into: &checks)
     guard checks.holds, let assurance else { return nil }
     return TPMClaims(
@@ -90,13 +91,16 @@ public struct TPMEvidence: EvidenceFormat {
   }
 
   private func verifyName(
-    of area: TPMTPublic, in context: VerificationContext, quote: VerifiedQuote, into checks: inout CheckList
+    of area: TPMTPublic?, in context: VerificationContext, quote: VerifiedQuote, into checks: inout CheckList
   ) {
+    checks.demand([.tpmKeyName])
+    guard let area else {
+      return checks.fail(.tpmKeyName, expected: "a public area below the parent given", actual: "a bare key")
+    }
     do throws(FieldError) {
       let parent = try parent.map { bytes throws(FieldError) in try TPMTPublic(bytes, path: "akParent") }
       TPMKeyVerifier.verifyName(of: area, parent: parent, in: context, quote: quote, into: &checks)
     } catch {
-      checks.demand([.tpmKeyName])
       checks.fail(.tpmKeyName, error)
     }
   }

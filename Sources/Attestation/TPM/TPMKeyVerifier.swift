@@ -37,10 +37,11 @@ public enum TPMKeyVerifier {
   ///   - purpose: which of the context's anchors may vouch.
   ///   - keyPurpose: what the certificate must say that its key is for; nil where that vendor's certificates say nothing.
   ///   - knownCriticalExtensions: critical extensions that the caller itself checks.
+  ///   - exactPath: whether certificates that are not of the path are refused, as where all of them came with the evidence.
   /// - Returns: What the anchor, or the enrolment, says of the hardware.
   public static func verifyTrust(
     of key: TPMPublicKey, name: [UInt8]?, certificates: [[UInt8]], purpose: TrustAnchor.Purpose,
-    keyPurpose: OID? = .attestationKeyCertificate, knownCriticalExtensions: Set<OID> = [],
+    keyPurpose: OID? = .attestationKeyCertificate, knownCriticalExtensions: Set<OID> = [], exactPath: Bool = false,
     in context: VerificationContext, into checks: inout CheckList
   ) -> Assurance? {
     checks.demand([.tpmKeyTrust])
@@ -57,6 +58,10 @@ public enum TPMKeyVerifier {
     }
     do throws(TrustFault) {
       let trust = try path(of: key, certificates, purpose, keyPurpose, knownCriticalExtensions, context)
+      // Nothing would have been said of a certificate that is shown beside the path.
+      if exactPath, let stray = certificates.first(where: { !trust.path.chain.map(\.der).contains($0) }) {
+        throw TrustFault(expected: "certificates of the path only", actual: "another, \(SHA256.hash(stray))")
+      }
       checks.pass(.tpmKeyTrust, "\(trust.path.chain.map(\.subject.description).joined(separator: " <- "))")
       checks.limit(until: trust.path.deadline)
       checks.notPerformed(.tpmKeyRevocation, "makers of TPMs publish no lists that evidence could carry")

@@ -33,7 +33,7 @@ extension TPMKeyVerifier {
   ///
   /// - Parameters:
   ///   - parent: the public area of the key below which the attestation key was made, itself made below a hierarchy; nil where
-  ///     the attestation key was made below a hierarchy.
+  ///     the attestation key was made below a hierarchy, or its name is enrolled.
   ///   - quote: what the key signed, verified: it names the key with all its ancestors.
   @discardableResult
   public static func verifyName(
@@ -41,7 +41,7 @@ extension TPMKeyVerifier {
     into checks: inout CheckList
   ) -> Bool {
     checks.demand([.tpmKeyName])
-    if context.anchors.enrolled[key.name] != nil {
+    if parent == nil && context.anchors.enrolled[key.name] != nil {
       checks.pass(.tpmKeyName, "enrolled by this name")
       return true
     }

@@ -116,6 +116,9 @@ import Testing
     #expect(report.verdict == .accepted, "\(report.failures)")
     let attributes = report.checks.first { $0.id.name == "tpm.ak-attributes" }
     #expect(attributes?.outcome.name == "not-performed")
+    scenario.evidence.parent = try scenario.mint.area()
+    #expect(try scenario.failures() == ["tpm.ak-name"], "a bare key has no name that its parent could vouch for")
+    scenario.evidence.parent = nil
     scenario.evidence.certificates = []
     #expect(try scenario.failures() == ["tpm.ak-trust"])
   }
@@ -142,6 +145,9 @@ import Testing
     scenario = try .rsa()
     scenario.evidence.key = scenario.mint.publicKey.spkiDER
     cases.append(scenario.browserCase("bare key"))
+    var parented = scenario
+    parented.evidence.parent = try scenario.mint.area()
+    cases.append(parented.browserCase("bare key with a parent"))
     scenario.at = CertificateMint.notAfter + 1
     cases.append(scenario.browserCase("expired"))
     try BrowserVerifier.expectAgreement(cases)

@@ -159,6 +159,8 @@ struct TPMMutation {
     add("a parent that is none", "tpm.ak-name") { $0.parent = $0.key }
     add("certificates absent", "tpm.ak-trust") { $0.certificates = [] }
     add("certificates reversed", "tpm.ak-trust") { $0.certificates.reverse() }
+    let stray = try CertificateMint.root("Stray", key: MintKeys.otherP256).certificate.der
+    add("a certificate of nobody in the path", "tpm.ak-trust") { $0.certificates.append(stray) }
     add("quote empty", "tpm.quote") { $0.quote = [] }
     add("signature empty", "tpm.signature") { $0.signature = [] }
     try add("a further register", "tpm.selection") {

@@ -342,9 +342,9 @@ function verifyTPMAttributes(area, checks) {
 
 /**
  * Demands and makes tpm.ak-trust. `key` is { spki }, `name` the key's name in hexadecimal or null, `certificates` DER, `purpose` that of
- * the anchors, `keyPurpose` what the certificate must be for, or null. Returns an assurance, or null.
+ * the anchors, `keyPurpose` what the certificate must be for, or null, `exactPath` whether certificates beside the path are refused. Returns an assurance, or null.
  */
-async function verifyTPMKeyTrust({ key, name, certificates, purpose, keyPurpose = tpmKeyPurpose, known = [] }, context, checks) {
+async function verifyTPMKeyTrust({ key, name, certificates, purpose, keyPurpose = tpmKeyPurpose, known = [], exactPath = false }, context, checks) {
   checks.demand(["tpm.ak-trust"]);
   const enrolled = name === null ? undefined : context.enrolled.get(name);
   if (enrolled !== undefined) {
@@ -359,6 +359,8 @@ async function verifyTPMKeyTrust({ key, name, certificates, purpose, keyPurpose 
   }
   try {
     const { path, deadline, anchor } = await tpmKeyPath(key, certificates, purpose, keyPurpose, known, context);
+    const isStray = (der) => !path.some((certificate) => sameBytes(certificate.der, der));
+    if (exactPath && certificates.some(isStray)) throw new PathError("certificates of the path only", "another");
     checks.pass("tpm.ak-trust", path.map(({ subject }) => subject.text).join(" <- "));
     checks.limit(deadline);
     checks.notPerformed("tpm.ak-revocation", "makers of TPMs publish no lists that evidence could carry");
@@ -502,7 +504,7 @@ async function tpmQualifiedName(area, ancestors) {
 /** Demands and makes tpm.ak-name: the quote names its signer with all ancestors. `parent` is a public area or null. */
 async function verifyTPMKeyName({ area, name }, parent, context, verified, checks) {
   checks.demand(["tpm.ak-name"]);
-  if (context.enrolled.has(name)) return checks.require("tpm.ak-name", true, "", "enrolled by this name");
+  if (parent === null && context.enrolled.has(name)) return checks.require("tpm.ak-name", true, "", "enrolled by this name");
   const signer = verified.quote.qualifiedSigner;
   for (const [hierarchy, handle] of tpmHierarchies) {
     const root = Uint8Array.of(handle >>> 24, 0, 0, handle & 0xff);
@@ -515,11 +517,12 @@ async function verifyTPMKeyName({ area, name }, parent, context, verified, check
 }
 
 async function tpmVerifyParentedName(found, parent, context, verified, checks) {
+  checks.demand(["tpm.ak-name"]);
+  if (found.area === null) return checks.fail("tpm.ak-name", "a public area below the parent given", "a bare key");
   try {
     const area = parent === null ? null : await parseTPMPublic(parent, "akParent");
     await verifyTPMKeyName(found, area, context, verified, checks);
   } catch (error) {
-    checks.demand(["tpm.ak-name"]);
     tpmFail(checks, "tpm.ak-name", error);
   }
 }
@@ -566,7 +569,7 @@ async function verifyTPMEvidence(evidence, context, checks) {
   if (found === null) return null;
   if (found.area !== null) verifyTPMAttributes(found.area, checks);
   else checks.notPerformed("tpm.ak-attributes", "the evidence has the bare key: only its certificate can say that it is an attestation key");
-  const trust = { key: found.key, name: found.name, certificates: evidence.certificates, purpose: "tpm" };
+  const trust = { key: found.key, name: found.name, certificates: evidence.certificates, purpose: "tpm", exactPath: true };
   const assurance = await verifyTPMKeyTrust(trust, context, checks);
   let signature;
   try {
@@ -579,7 +582,7 @@ async function verifyTPMEvidence(evidence, context, checks) {
   const verified = await verifyTPMQuote({ quote, signature, key: found.key, pcrs, binding: context.binding }, checks);
   const bank = tpmMeasuredBank(verified);
   if (bank === undefined) return null;
-  if (found.area !== null) await tpmVerifyParentedName(found, evidence.parent, context, verified, checks);
+  if (found.area !== null || evidence.parent !== null) await tpmVerifyParentedName(found, evidence.parent, context, verified, checks);
   const measurements = await verifyMeasurementLogs(evidence.logs, pcrMeasuredRegisters(bank), checks);
   if (!checks.holds || assurance === null) return null;
   return { assurance, registers: pcrRegisters(verified.banks), quote: verified, measurements, keyName: found.name };
