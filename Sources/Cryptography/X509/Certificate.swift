@@ -65,6 +65,10 @@ public struct Certificate: Sendable, Hashable {
       extensions = CertificateExtensions()
     }
     try signed.fields.finish()
+    // Whoever has no name must be named where nobody can pass over it (RFC 5280 section 4.1.2.6).
+    guard !subject.isEmpty || extensions[.subjectAlternativeName]?.isCritical == true else {
+      throw .malformed("certificate.subject", reason: "names nobody")
+    }
   }
 
   /// Reads the `CERTIFICATE` blocks of a text (RFC 7468), in order; at least one.

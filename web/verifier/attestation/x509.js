@@ -472,6 +472,9 @@ async function parseCertificate(der) {
     list.finish();
   }
   fields.finish();
+  if (subject.attributes.length === 0 && extensions.all.get(x509OIDs.subjectAlternativeName)?.critical !== true) {
+    fields.refuse("subject", "a name", "nothing");
+  }
   return { der, tbs, serialNumber, signatureAlgorithm, signature, issuer, subject, notBefore, notAfter, key, extensions };
 }
 
