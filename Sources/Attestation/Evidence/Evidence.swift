@@ -12,6 +12,7 @@ public struct Evidence: Sendable {
     TDXEvidence.self,
     AzureEvidence.self,
     SNPEvidence.self,
+    GCPEvidence.self,
     TPMEvidence.self,
   ]
 

@@ -43,6 +43,7 @@ public struct TrustAnchors: Sendable, Hashable {
     anchors: []
       + IntelRoots.anchors
       + AMDRoots.anchors
+      + GCPRoots.anchors
   )
 
   public func anchors(for purpose: TrustAnchor.Purpose) -> [TrustAnchor] { anchors.filter { $0.purpose == purpose } }
