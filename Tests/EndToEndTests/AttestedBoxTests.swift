@@ -115,6 +115,8 @@ struct AttestedBoxTests {
     try await story {
       let tpm = try SoftwareTPM()
       let box = try TestBox(options: ["--tpm", tpm.tcti])
+      // The clients of the copy are those of the time when it was made.
+      _ = try box.token()
       try box.stop()
       let copy = box.directory.file("copy")
       try FileManager.default.copyItem(atPath: box.data, toPath: copy)
@@ -124,7 +126,7 @@ struct AttestedBoxTests {
       try box.start(data: copy)
       #expect(box.readyLine.contains("read-only: the machine's counter stands at"))
       let refused = try box.ask(
-        "POST", "/v1/proposals", token: try box.token("read", "propose"),
+        "POST", "/v1/proposals",
         body: ["action": ["type": "http.request", "params": box.payment()]])
       #expect(refused.status == 503)
       let status = try box.safebox("status", "--json", expecting: 1).json
@@ -151,7 +153,13 @@ struct AttestedBoxTests {
       try office.box.start()
       let evidence = try Self.evidence(office.box, nonce: Self.nonce)
       #expect(Self.events(evidence) == before)
-      let entries = try office.box.ask("GET", "/v1/entries?limit=1000").json()
+      // A TPM that was switched off without a shutdown command does not call its clock safe, and the policy would say so.
+      var policy =
+        try JSON(parsing: office.box.directory.read("policy.json"), limits: .document(maxBytes: 65536))
+        .canonicalString()
+      policy = policy.replacingOccurrences(of: #""clockSafe":true"#, with: #""clockSafe":"any""#)
+      _ = try office.box.directory.write(Array(policy.utf8), to: "policy.json")
+      let entries = try office.box.ask("GET", "/v1/entries?limit=256").json()
       #expect(entries.canonicalString().contains("code.measured"))
       let report = try Safebox.run([
         "attest", "verify", office.box.directory.file("evidence.json"), "--policy",

@@ -25,8 +25,11 @@ import Testing
       }
     }
     codes = codes.filter { code in
-      ["order.", "entry.", "constitution.", "statement.", "claim.", "vote.", "execution.", "effect.", "run."]
-        .contains { code.hasPrefix($0) }
+      [
+        "order.", "entry.", "constitution.", "statement.", "claim.", "vote.", "execution.", "effect.", "run.",
+        "identity.", "measurement.",
+      ]
+      .contains { code.hasPrefix($0) }
     }
     #expect(codes.count > 60)
     for code in codes {

@@ -62,7 +62,7 @@ public enum ActionType {
   /// First words that no other type may use: an executor cannot be hung on a type that looks like governance.
   static let reservedWords: Set<String> = [
     "governance", "execution", "box", "signer", "tool", "community", "run", "model", "runner", "package", "snapshot",
-    "directory", "release", "measurement", "identity", "code", "key",
+    "directory", "release", "measurement", "key",
   ]
 
   /// True for a type that is reserved and does not exist.
