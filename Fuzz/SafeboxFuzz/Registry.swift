@@ -50,5 +50,7 @@ enum Registry {
     ConfidentialVMTargets.snp,
     ConfidentialVMTargets.azure,
     ConfidentialVMTargets.paravisor,
+    NitroTargets.read,
+    NitroTargets.report,
   ]
 }

@@ -13,6 +13,9 @@ public struct Evidence: Sendable {
     AzureEvidence.self,
     SNPEvidence.self,
     GCPEvidence.self,
+    NitroTPMEvidence.self,
+    NitroEvidence.self,
+    NVIDIAEvidence.self,
     TPMEvidence.self,
   ]
 

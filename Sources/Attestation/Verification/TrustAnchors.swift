@@ -44,6 +44,8 @@ public struct TrustAnchors: Sendable, Hashable {
       + IntelRoots.anchors
       + AMDRoots.anchors
       + GCPRoots.anchors
+      + NitroRoots.anchors
+      + NVIDIARoots.anchors
   )
 
   public func anchors(for purpose: TrustAnchor.Purpose) -> [TrustAnchor] { anchors.filter { $0.purpose == purpose } }

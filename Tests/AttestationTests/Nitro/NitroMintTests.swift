@@ -1,0 +1,251 @@
+import AttestationMint
+import CanonicalJSON
+import Cryptography
+import Testing
+
+@testable import Attestation
+
+/// Documents that no vector shows: other members, other signers, other messages, and each demand of the policies.
+@Suite struct NitroMintTests {
+  static let nonce = [UInt8](repeating: 0xA5, count: 32)
+  static let at = NitroMint.timestamp + 5_000
+
+  struct Item {
+    var name: String
+    var evidence: any EvidenceFormat
+    var policy: JSONObject
+    var binding: Binding = .bytes(NitroMintTests.nonce)
+    var at = NitroMintTests.at
+    /// Failed checks; none where it is accepted.
+    var failures: [CheckID] = []
+  }
+
+  static func document(
+    _ name: String, _ mint: NitroMint, _ failures: [CheckID],
+    message: (inout NitroMint.Message) -> Void = { _ in }, _ change: (inout NitroMint.Document) -> Void = { _ in }
+  ) throws -> Item {
+    var document = mint.enclave(nonce: nonce)
+    change(&document)
+    let bytes = try mint.sign(document, change: message)
+    return Item(
+      name: name, evidence: NitroEvidence(document: bytes), policy: NitroPolicies.enclave, failures: failures)
+  }
+
+  /// Messages that are validly signed and yet not what the format allows.
+  static func messages(_ mint: NitroMint) throws -> [Item] {
+    let es256: [UInt8] = [0xA1, 0x01, 0x26]
+    let padded: [UInt8] = [0xA1, 0x01, 0x39, 0x00, 0x22]
+    return [
+      try document("plain", mint, []), try document("tagged", mint, [], message: { $0.tag = 18 }),
+      try document("a map with its size", mint, []) { $0.isIndefinite = false },
+      try document("tag of COSE_Sign", mint, [.nitroEnvelope], message: { $0.tag = 98 }),
+      try document("ES256", mint, [.nitroEnvelope], message: { $0.protectedHeader = es256 }),
+      try document("a longer ES384", mint, [.nitroEnvelope], message: { $0.protectedHeader = padded }),
+      try document(
+        "a header that nobody signs", mint, [.nitroEnvelope],
+        message: { $0.unprotected = .map([CBORItem.Pair(.unsigned(4), .bytes([1]))]) }),
+      try document("external data", mint, [.nitroSignature], message: { $0.externalData = [1] }),
+    ]
+  }
+
+  /// Members outside their limits.
+  static func members(_ mint: NitroMint) throws -> [Item] {
+    let zeros = { (count: Int) in CBORItem.bytes([UInt8](repeating: 0, count: count)) }
+    let register = { (index: UInt64, count: Int) in CBORItem.map([CBORItem.Pair(.unsigned(index), zeros(count))]) }
+    let changes: [(String, CBORItem?, CheckID)] = [
+      ("module_id", nil, .nitroDocument), ("module_id", .text(""), .nitroDocument),
+      ("digest", .text("SHA256"), .nitroDocument), ("digest", nil, .nitroDocument),
+      ("timestamp", .unsigned(0), .nitroDocument), ("timestamp", .unsigned(.max), .nitroDocument),
+      ("timestamp", .text("1"), .nitroDocument), ("timestamp", .unsigned(1_600_000_000_000), .nitroTimestamp),
+      ("timestamp", .unsigned(UInt64(at) + 60_001), .nitroTimestamp),
+      ("pcrs", nil, .nitroDocument), ("pcrs", .map([]), .nitroDocument), ("pcrs", register(32, 48), .nitroDocument),
+      ("pcrs", register(0, 47), .nitroDocument), ("nitrotpm_pcrs", register(0, 48), .nitroDocument),
+      ("certificate", nil, .nitroDocument), ("certificate", zeros(1025), .nitroDocument),
+      ("certificate", zeros(9), .nitroCertificate), ("cabundle", .array([]), .nitroDocument),
+      ("cabundle", nil, .nitroDocument), ("cabundle", .array([zeros(0)]), .nitroDocument),
+      ("cabundle", .array([zeros(9)]), .nitroCertificate),
+      ("cabundle", .array([.bytes(mint.root.certificate.der)]), .nitroChain),
+      ("public_key", zeros(0), .nitroDocument), ("public_key", zeros(1025), .nitroDocument),
+      ("user_data", zeros(513), .nitroDocument), ("nonce", zeros(513), .nitroDocument),
+      ("nonce", .null, .nitroBinding), ("nonce", nil, .nitroBinding), ("nonce", .bytes([]), .nitroBinding),
+      ("nonce", .bytes(nonce + [0]), .nitroBinding), ("nonce", .bytes(nonce.dropLast()), .nitroBinding),
+    ]
+    var items = try changes.map { name, value, id in
+      try document("\(name) \(value?.summary ?? "absent")", mint, [id]) { $0[name] = value }
+    }
+    items.append(
+      try document("a name twice", mint, [.nitroDocument]) { $0.members.append(("digest", .text("SHA384"))) })
+    items.append(try document("a further member", mint, []) { $0["later"] = .bool(true) })
+    return items
+  }
+
+  /// Certificates that vouch for nothing.
+  static func signers(_ mint: NitroMint) throws -> [Item] {
+    var small = mint
+    small.leaf = try mint.authority.leaf("P-256", publicKey: MintKeys.p256.publicKey)
+    var ended = mint
+    ended.leaf = try mint.authority.leaf("ended", publicKey: .p384(mint.key.publicKey), notAfter: at - at % 1000 - 1000)
+    var authority = mint
+    authority.leaf = try mint.authority.leaf("authority", publicKey: .p384(mint.key.publicKey), usage: .keyCertSign)
+    var deep = mint
+    deep.leaf = try mint.authority.authority("below path length", key: .p384(mint.key)).leaf(
+      "deep", publicKey: .p384(mint.key.publicKey))
+    var stranger = mint
+    stranger.key = .generate()
+    return [
+      try document("a leaf of P-256", small, [.nitroCertificate, .nitroTimestamp]),
+      try document("an ended leaf", ended, [.nitroChain]),
+      try document("a leaf that signs certificates only", authority, [.nitroChain]),
+      try document("an issuer that is not there", deep, [.nitroChain]),
+      try document("another key", stranger, [.nitroSignature]),
+    ].map { item in
+      var item = item
+      // Without a chain there is no window for the document's time but the verifier's.
+      item.failures.removeAll { $0 == .nitroTimestamp }
+      return item
+    }
+  }
+
+  static func policies(_ mint: NitroMint) throws -> [Item] {
+    let evidence = NitroEvidence(document: try mint.sign(mint.enclave(nonce: nonce)))
+    let value = Hex.encode([UInt8](repeating: 1, count: 48))
+    let other = Hex.encode([UInt8](repeating: 9, count: 48))
+    let demands: [(String, JSON, [CheckID])] = [
+      ("binding", ["nonce"], []), ("binding", ["user-data"], [.nitroField]),
+      ("maximumAge", 5, []), ("maximumAge", 4, [.nitroAge]),
+      ("instances", ["i-0123456789abcdef0"], []), ("instances", ["i-0123456789abcdef"], [.nitroInstance]),
+      ("registers", ["image": [.string(value)]], []), ("registers", ["pcr0": [.string(other), .string(value)]], []),
+      ("registers", ["image": [.string(other)]], [.nitroRegisters]), ("registers", ["signer": "any"], []),
+      ("registers", ["pcr16": "any"], [.nitroRegisters]),
+    ]
+    var items = demands.map { name, value, failures in
+      Item(
+        name: "\(name) \(value)", evidence: evidence, policy: NitroPolicies.enclave(name, value), failures: failures)
+    }
+    for zeros in [[0], [0, 1], [0, 1, 2]] {
+      var document = mint.enclave(nonce: nonce)
+      guard case .map(let pairs)? = document["pcrs"] else { continue }
+      document["pcrs"] = .map(
+        pairs.enumerated().map {
+          zeros.contains($0.offset)
+            ? CBORItem.Pair($0.element.key, .bytes([UInt8](repeating: 0, count: 48))) : $0.element
+        })
+      let debug = NitroEvidence(document: try mint.sign(document))
+      let failures: [CheckID] = zeros.count == 3 ? [.nitroDebug] : []
+      items.append(
+        Item(name: "zeros in \(zeros)", evidence: debug, policy: NitroPolicies.enclave, failures: failures))
+      items.append(
+        Item(name: "zeros in \(zeros), any", evidence: debug, policy: NitroPolicies.enclave("debug", "any")))
+    }
+    return items
+  }
+
+  static func instances(_ mint: NitroMint) throws -> [Item] {
+    let tpm = TPMMint.p256()
+    func item(
+      _ name: String, _ failures: [CheckID], _ tpm: TPMMint = tpm, policy: JSONObject = NitroPolicies.instance,
+      logs: MeasurementLogs = MeasurementLogs(), pcrs: [[UInt8]] = NitroMint.pcrs,
+      quote: (inout TPMMint.Quote) -> Void = { _ in },
+      evidence change: (inout NitroTPMEvidence) throws -> Void = { _ in },
+      _ document: (inout NitroMint.Document) -> Void = { _ in }
+    ) throws -> Item {
+      var evidence = try mint.instanceEvidence(
+        tpm, nonce: nonce, pcrs: pcrs, logs: logs, document: document, quote: quote)
+      try change(&evidence)
+      return Item(name: "instance: \(name)", evidence: evidence, policy: policy, failures: failures)
+    }
+    var loose = tpm
+    loose.attributes = 0x0004_0072
+    let other = TPMMint.p256(.generate())
+    let point = MintKeys.machineP256.publicKey.x963
+    let event = try RuntimeEvent(kind: .tool, name: "t", digest: SHA256.hash([1]))
+    let log = try RuntimeLog([event])
+    var measured = NitroMint.pcrs
+    measured[14] = log.replay(from: measured[14], algorithm: .sha384)
+    let code: JSON = ["code": [.string(event.digest.hex)], "locked": "any"]
+    let noCode: JSON = ["code": [], "locked": "any"]
+    return [
+      try item("plain", []), try item("RSA", [], .rsa()),
+      try item("a bare point", []) { $0["public_key"] = .bytes(point) },
+      try item("a bare key", []) { $0["public_key"] = .bytes(MintKeys.machineP256.publicKey.spkiDER) },
+      try item("the key again", [], evidence: { $0.key = point }),
+      try item("attributes that only the sender states", [.nitroTPMKey], evidence: { $0.key = try tpm.area() }) {
+        $0["public_key"] = .bytes(point)
+      },
+      try item("the document's own area again", [], evidence: { $0.key = try tpm.area() }),
+      try item("not restricted", [.tpmKeyAttributes], loose),
+      try item("no key", [.nitroTPMKey]) { $0["public_key"] = .null },
+      try item("no such key", [.nitroTPMKey]) { $0["public_key"] = .bytes([1, 2, 3]) },
+      try item("the sender's other key", [.nitroTPMKey], evidence: { $0.key = try other.area() }),
+      try item("the document's other key", [.tpmSignature]) { $0["public_key"] = .bytes((try? other.area()) ?? []) },
+      try item("another nonce in the quote", [.nitroTPMNonce, .tpmNonce], quote: { $0.extraData = [7] }),
+      try item("another nonce in the document", [.nitroBinding, .nitroTPMNonce]) { $0["nonce"] = .bytes([7]) },
+      try item("no nonce in the document", [.nitroBinding, .nitroTPMNonce]) { $0["nonce"] = .null },
+      try item("a register less in the document", [.nitroTPMRegisters]) { document in
+        if case .map(let pairs)? = document["nitrotpm_pcrs"] { document["nitrotpm_pcrs"] = .map(pairs.dropLast()) }
+      },
+      try item("another register in the document", [.nitroTPMRegisters]) { document in
+        guard case .map(var pairs)? = document["nitrotpm_pcrs"] else { return }
+        pairs[4] = CBORItem.Pair(.unsigned(4), .bytes([UInt8](repeating: 0xEE, count: 48)))
+        document["nitrotpm_pcrs"] = .map(pairs)
+      },
+      try item(
+        "accepted code", [], policy: NitroPolicies.instance("runtime", code), logs: MeasurementLogs(runtime: log),
+        pcrs: measured),
+      try item(
+        "other code", [.runtimeCode], policy: NitroPolicies.instance("runtime", noCode),
+        logs: MeasurementLogs(runtime: log), pcrs: measured),
+      try item("code that was not measured", [.runtimeReplay], logs: MeasurementLogs(runtime: log)),
+      try item("bank", [.tpmPolicyBank], policy: NitroPolicies.instance("bank", "sha256")),
+      try item("age", [.nitroAge], policy: NitroPolicies.instance("maximumAge", 4)),
+      try item("instance", [.nitroInstance], policy: NitroPolicies.instance("instances", ["i-1"])),
+      try item(
+        "clock", [.tpmClockSafe], policy: NitroPolicies.instance("clockSafe", true), quote: { $0.safe = 0 }),
+    ]
+  }
+
+  @Test func eachIsWhatItIs() throws {
+    let mint = try NitroMint()
+    let anchors = NitroPolicies.anchors(mint.root.certificate)
+    let items =
+      try Self.messages(mint) + Self.members(mint) + Self.signers(mint) + Self.policies(mint) + Self.instances(mint)
+    var cases: [BrowserVerifier.Case] = []
+    for item in items {
+      let policy = SNPPolicies.appraisal(type(of: item.evidence).kind.rawValue, item.policy, anchors: anchors)
+      let report = Evidence(item.evidence).appraised(
+        by: try AppraisalPolicy(json: policy), binding: item.binding, at: item.at)
+      #expect(report.failures.map(\.id) == item.failures, "\(item.name): \(report.failures)")
+      #expect((report.verdict == .accepted) == item.failures.isEmpty, "\(item.name)")
+      cases.append(
+        BrowserVerifier.Case(
+          name: item.name, evidence: Evidence(item.evidence).json, policy: policy, at: item.at, binding: item.binding))
+    }
+    if BrowserVerifier.node != nil { try BrowserVerifier.expectAgreement(cases) }
+  }
+
+  /// An absent demand is an error that names it; so is one that cannot be.
+  @Test func everyDemandIsWrittenOut() throws {
+    for (kind, whole) in [("nitro-enclave", NitroPolicies.enclave), ("nitrotpm", NitroPolicies.instance)] {
+      for (name, _) in whole {
+        var policy = whole
+        policy[name] = nil
+        let error = #expect(throws: FieldError.self) {
+          try AppraisalPolicy(json: SNPPolicies.appraisal(kind, policy))
+        }
+        #expect(error?.field == "platforms.\(kind).\(name)")
+      }
+      let policy = try AppraisalPolicy(json: SNPPolicies.appraisal(kind, whole))
+      let read = try #require(policy.platforms[EvidenceKind(rawValue: kind) ?? .tpm])
+      #expect(JSON.object(read.members) == JSON.object(whole))
+    }
+    for (name, value) in [
+      ("debug", true), ("debug", "no"), ("binding", []), ("binding", ["pcr0"]), ("maximumAge", 0),
+      ("maximumAge", 86_401), ("instances", [""]), ("registers", [:]), ("registers", ["pcr32": "any"]),
+      ("registers", ["image": "any", "pcr0": "any"]), ("registers", ["image": ["00"]]),
+    ] as [(String, JSON)] {
+      #expect(throws: FieldError.self, "\(name) \(value)") {
+        try AppraisalPolicy(json: SNPPolicies.appraisal("nitro-enclave", NitroPolicies.enclave(name, value)))
+      }
+    }
+  }
+}
