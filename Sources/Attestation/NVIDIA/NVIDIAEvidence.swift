@@ -34,11 +34,10 @@ public struct NVIDIAEvidence: EvidenceFormat {
   /// Reads the report alone or in hexadecimal or base64, certificates beside it; and a JSON object with the members `evidence`
   /// and `certificate`, or a list of one, as NVIDIA's tools write them.
   public static func recognise(_ file: RawEvidence) throws(FieldError) -> NVIDIAEvidence? {
-    var certificates = AttachedCertificates.read(file.attachments)
-    if isReport(file.bytes) { return NVIDIAEvidence(report: file.bytes, among: certificates) }
+    if isReport(file.bytes) { return try NVIDIAEvidence(report: file.bytes, beside: file.attachments) }
     guard let json = try? JSON(parsing: file.bytes, limits: .document(maxBytes: Evidence.maxBytes)) else {
       guard let report = TDXText.decoded(TDXText.trimmed(file.bytes)), isReport(report) else { return nil }
-      return NVIDIAEvidence(report: report, among: certificates)
+      return try NVIDIAEvidence(report: report, beside: file.attachments)
     }
     if json["claims"]?.array?.contains(where: { $0["x-nvidia-device-type"] != nil }) ?? false {
       throw FieldError(
@@ -48,13 +47,13 @@ public struct NVIDIAEvidence: EvidenceFormat {
     guard let text = object?["evidence"]?.string, let report = TDXText.decoded(text), isReport(report) else {
       return nil
     }
-    if let text = object?["certificate"]?.string, let chain = TDXText.decoded(text) {
-      certificates = AttachedCertificates.read(chain) + certificates
-    }
-    return NVIDIAEvidence(report: report, among: certificates)
+    let chain = object?["certificate"]?.string.flatMap(TDXText.decoded)
+    return try NVIDIAEvidence(
+      report: report, beside: (chain.map { [(name: "certificate", bytes: $0)] } ?? []) + file.attachments)
   }
 
-  private init(report: [UInt8], among certificates: [[UInt8]]) {
+  private init(report: [UInt8], beside attachments: [(name: String, bytes: [UInt8])]) throws(FieldError) {
+    let certificates = try AttachedCertificates.read(attachments)
     self.init(report: report, certificates: [[UInt8]](certificates.prefix(NVIDIAVerifier.maxCertificates)))
   }
 
