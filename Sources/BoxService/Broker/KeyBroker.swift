@@ -250,6 +250,10 @@ struct KeyBroker: Sendable {
 
   /// What was proved is kept first: the proposal must find it.
   private func enrol(_ enrolment: KeyEnrolment) async throws -> SHA256Digest {
+    // Anybody has a TPM in software, and must not fill the log with it.
+    guard pace.admits(enrolment.box, at: clock()) else {
+      throw Self.busy("too many enrolments and refusals were recorded in this minute")
+    }
     try await vault.store.keep(.enrolment, enrolment.name, JSON.object(enrolment.params).canonicalBytes())
     return try await propose(.enrol(enrolment))
   }

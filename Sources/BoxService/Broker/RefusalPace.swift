@@ -10,7 +10,7 @@ final class RefusalPace: Sendable {
   }
 
   private struct Window {
-    var begun: Int64 = .min
+    var begun: Int64 = 0
     var count = 0
     var boxes: [String: Int] = [:]
   }

@@ -39,13 +39,14 @@ enum BrokerCommands {
     ])
 
   private static let pair: [Argument] = [
-    .positional("name", "the key's name"), .positional("box", "the box's name"),
+    .positional("name", "the key's name"),
+    .positional("machine", "the name of the box that has, or shall have, the key"),
   ]
 
   private static func propose(_ type: String, _ arguments: ParsedArguments) async throws -> ExitCode {
     try await ProposeCommand.submit(
       type,
-      ["key": .string(try arguments.required("name")), "box": .string(try arguments.required("box"))], arguments)
+      ["key": .string(try arguments.required("name")), "box": .string(try arguments.required("machine"))], arguments)
   }
 
   private static func create(_ arguments: ParsedArguments) async throws -> ExitCode {

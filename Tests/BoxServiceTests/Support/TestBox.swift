@@ -3,6 +3,7 @@ import Cryptography
 import Governance
 import HTTPClient
 import HTTPServer
+import KeyRelease
 import OpenClaims
 import TestSupport
 import Testing
@@ -75,7 +76,9 @@ final class TestBox: Sendable {
   private let client: HTTPClient
 
   /// Opens and starts the box of `home`.
-  init(_ home: Home, notes: [NoteExecutor]? = nil, machine: (any Machine)? = nil) async throws {
+  init(
+    _ home: Home, notes: [NoteExecutor]? = nil, machine: (any Machine)? = nil, appraiser: EvidenceAppraiser = .standard
+  ) async throws {
     self.home = home
     let notes =
       notes
@@ -89,6 +92,7 @@ final class TestBox: Sendable {
     environment.executors = notes
     environment.machine = machine
     environment.worker = Self.worker
+    environment.appraiser = appraiser
     box = try await Box(directory: home.directory, environment: environment)
     let bound = try await box.start()
     api = try #require(bound.api.first)
