@@ -1,3 +1,4 @@
+import CPKCS11
 import Cryptography
 import Foundation
 import TestSupport
@@ -5,47 +6,63 @@ import Testing
 
 @testable import KeyRelease
 
-/// A token of SoftHSM2 in a directory of its own, prepared with OpenSC's tools.
+/// A token of SoftHSM2 in a directory of its own, with a key that is made in it.
 struct TestToken {
-  static let module = Subprocess.find("/usr/lib/softhsm/libsofthsm2.so") ?? "/usr/lib/softhsm/libsofthsm2.so"
-  static let isReady =
-    FileManager.default.fileExists(atPath: module) && Subprocess.find("softhsm2-util") != nil
-    && Subprocess.find("pkcs11-tool") != nil
-  static let absence: Comment = "needs SoftHSM2 and OpenSC: scripts/setup test"
+  static let module = "/usr/lib/softhsm/libsofthsm2.so"
+  static let isReady = FileManager.default.fileExists(atPath: module) && Subprocess.find("softhsm2-util") != nil
+  static let absence: Comment = "needs SoftHSM2: scripts/setup test"
 
   /// One for the process: the module reads the place of its tokens once.
   static let directory: TemporaryDirectory? = {
     guard let directory = try? TemporaryDirectory() else { return nil }
     try? FileManager.default.createDirectory(atPath: directory.file("tokens"), withIntermediateDirectories: true)
-    let configuration =
-      "directories.tokendir = \(directory.file("tokens"))\nobjectstore.backend = file\nlog.level = ERROR\n"
+    let configuration = "directories.tokendir = \(directory.file("tokens"))\nobjectstore.backend = file\n"
     guard let path = try? directory.write(Array(configuration.utf8), to: "softhsm2.conf") else { return nil }
     setenv("SOFTHSM2_CONF", path, 1)
     return directory
   }()
 
-  let label: String
   let location: PKCS11Key.Location
 
-  init(_ label: String, pin: String = "123456", keyArguments: [String] = ["--sensitive"], size: Int = 32) throws {
-    self.label = label
+  /// - Parameters:
+  ///   - isExtractable: whether the key may be taken out of the token.
+  ///   - size: bytes of the key.
+  init(_ label: String, isExtractable: Bool = false, size: Int = 32) throws {
     let directory = try #require(Self.directory)
     let pinFile = try directory.write(Array("123456\n".utf8), to: "\(label).pin")
     try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: pinFile)
-    try Self.run(
-      "softhsm2-util", ["--init-token", "--free", "--label", label, "--so-pin", "12345678", "--pin", "123456"])
-    try Self.run(
-      "pkcs11-tool",
-      [
-        "--module", Self.module, "--token-label", label, "--login", "--pin", "123456", "--keygen", "--key-type",
-        "AES:\(size)", "--label", "kek",
-      ] + keyArguments)
+    let made = try Subprocess.run(
+      try #require(Subprocess.find("softhsm2-util")),
+      ["--init-token", "--free", "--label", label, "--so-pin", "12345678", "--pin", "123456"])
+    try #require(made.status == 0, "\(made.errors)")
     location = PKCS11Key.Location(module: Self.module, token: label, label: "kek", pinFile: pinFile)
+    try makeKey(isExtractable: isExtractable, size: size)
   }
 
-  static func run(_ tool: String, _ arguments: [String]) throws {
-    let result = try Subprocess.run(try #require(Subprocess.find(tool)), arguments)
-    try #require(result.status == 0, "\(tool): \(result.errors)")
+  private func makeKey(isExtractable: Bool, size: Int) throws {
+    let functions = try PKCS11Module.functions(of: Self.module)
+    let slot = try PKCS11Session.slot(of: location.token, functions)
+    var session: CK_SESSION_HANDLE = 0
+    try PKCS11Session.check(
+      functions.C_OpenSession(slot, CK_FLAGS(CKF_SERIAL_SESSION | CKF_RW_SESSION), nil, nil, &session), "open")
+    defer { _ = functions.C_CloseSession(session) }
+    try PKCS11Session.logIn(session, SecretBytes(copying: "123456".utf8), functions)
+    var mechanism = CK_MECHANISM(mechanism: CK_MECHANISM_TYPE(CKM_AES_KEY_GEN), pParameter: nil, ulParameterLen: 0)
+    var values: [[UInt8]] = [[1], [1], [1], [1], [isExtractable ? 1 : 0], Array(location.label.utf8)]
+    values.append(withUnsafeBytes(of: CK_ULONG(size), Array.init))
+    let types = [CKA_TOKEN, CKA_ENCRYPT, CKA_DECRYPT, CKA_SENSITIVE, CKA_EXTRACTABLE, CKA_LABEL, CKA_VALUE_LEN]
+    let places = values.map { value in
+      let place = UnsafeMutableRawBufferPointer.allocate(byteCount: value.count, alignment: 8)
+      place.copyBytes(from: value)
+      return place
+    }
+    defer { for place in places { place.deallocate() } }
+    var template = zip(types, places).map {
+      CK_ATTRIBUTE(type: CK_ATTRIBUTE_TYPE($0), pValue: $1.baseAddress, ulValueLen: CK_ULONG($1.count))
+    }
+    var key: CK_OBJECT_HANDLE = 0
+    try PKCS11Session.check(
+      functions.C_GenerateKey(session, &mechanism, &template, CK_ULONG(template.count), &key), "make a key")
   }
 
   func location(_ change: (inout PKCS11Key.Location) throws -> Void) rethrows -> PKCS11Key.Location {
@@ -145,7 +162,7 @@ struct PKCS11KeyTests {
   }
 
   @Test func aKeyThatMayLeaveTheTokenIsRefused() async throws {
-    let extractable = try TestToken("leaves", keyArguments: ["--extractable"])
+    let extractable = try TestToken("leaves", isExtractable: true)
     let small = try TestToken("small", size: 16)
     for location in [extractable.location, small.location, small.location { $0.label = "none" }] {
       await #expect {

@@ -26,7 +26,7 @@ final class PKCS11Session {
 
   deinit { _ = functions.C_CloseSession(session) }
 
-  private static func slot(
+  static func slot(
     of token: String, _ functions: CK_FUNCTION_LIST
   ) throws(KeyEncryptionFault) -> CK_SLOT_ID {
     var count: CK_ULONG = 0
@@ -45,7 +45,7 @@ final class PKCS11Session {
     throw .unavailable("there is no token \(token)")
   }
 
-  private static func logIn(
+  static func logIn(
     _ session: CK_SESSION_HANDLE, _ pin: SecretBytes, _ functions: CK_FUNCTION_LIST
   ) throws(KeyEncryptionFault) {
     let result = pin.withUnsafeBytes { pin in
