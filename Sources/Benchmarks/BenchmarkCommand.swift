@@ -6,7 +6,7 @@ import Glibc
 ///
 ///     Benchmarks run <benchmark> --directory <empty directory> [--seconds <s>] [--writers <n>] [--count <n>]
 ///         [--box <address> --token <token> --process <id>] [--model <address>] [--gateway <address>] [--manifest <path>]
-///         [--chat <socket> --embeddings <socket>]
+///         [--chat <socket> --embeddings <socket>] [--tpm <tcti>]
 ///     Benchmarks serve
 ///     Benchmarks serve-model
 ///     Benchmarks serve-box --directory <empty directory>
@@ -36,6 +36,8 @@ enum BenchmarkCommand {
     /// Sockets of runners that serve chat and embeddings.
     var chat = ""
     var embeddings = ""
+    /// Where a TPM is reached.
+    var tpm = ""
   }
 
   static func main() async {
@@ -84,6 +86,8 @@ enum BenchmarkCommand {
     case "gateway": try await GatewayBenchmark.run(options)
     case "acquire": [try await AcquisitionBenchmark.run(options)]
     case "inference": try await InferenceBenchmark.run(options)
+    case "attestation": try VerificationBenchmark.run(options)
+    case "tpm": try await TPMBenchmark.run(options)
     default: throw BenchmarkFailure.usage("there is no benchmark \(name)")
     }
   }
@@ -106,6 +110,7 @@ enum BenchmarkCommand {
       case "--manifest": options.manifest = value
       case "--chat": options.chat = value
       case "--embeddings": options.embeddings = value
+      case "--tpm": options.tpm = value
       default: throw BenchmarkFailure.usage("there is no option \(name)")
       }
     }

@@ -55,7 +55,7 @@ struct Group {
 
 /// All groups, in the order of the report.
 enum Catalogue {
-  static let groups = log + tools + models + inference + snapshots
+  static let groups = log + tools + models + inference + snapshots + attestation
 
   /// What stands on the log.
   private static let log: [Group] = [
