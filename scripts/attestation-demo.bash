@@ -19,16 +19,18 @@ quorum() {
   local person
   for person in compliance auditor; do
     SAFEBOX_BOX=$box_url SAFEBOX_TOKEN_FILE=$place/tokens/broker-$person.token safebox approve "$1" \
-      --key "$place/devices-$2/$person/$person.key" --yes >/dev/null
+      --key "$place/devices-$2/$person/$person.key" --yes >/dev/null 2>>"$place/approvals.txt"
   done
   SAFEBOX_BOX=$box_url SAFEBOX_TOKEN_FILE=$place/tokens/broker-office.token safebox show "$1" --json >"$place/decided.json"
   [ "$(value "$place/decided.json" status name)" = executed ] || fail "the decision of two was not carried out"
+  say "Compliance and the auditor sign $(value "$place/decided.json" statement action type), each having read it: it is done."
 }
 
 # machine_box NAME ORIGIN OPTION...: a box over examples/attestation with its own three signers; not started.
 machine_box() {
   local name=$1 origin=$2 person signers=()
   shift 2
+  mkdir -p "$place/devices-$name" "$place/tokens"
   for person in "${people[@]}"; do
     safebox key new --signer "$person" --box "$origin" --out "$place/devices-$name/$person" >/dev/null
     signers+=(--signer "$place/devices-$name/$person/$person.signer.json")
@@ -101,7 +103,7 @@ PYTHON
     "its TPM's keys, by opening what only this TPM can, and two of the broker's three owners enrol it:"
   as broker-office 3 broker enrol "${at[@]}" >"$place/enrol.txt" 2>&1
   show <"$place/enrol.txt"
-  quorum "$(grep -oE '[0-9a-f]{64}' "$place/enrol.txt" | head -n 1)" broker
+  quorum "$(grep -oE '^ *[0-9a-f]{64}$' "$place/enrol.txt" | tr -d ' ')" broker
 
   step "They accept one release: these registers, and no others."
   as broker-office 0 release reference image 1.0 --evidence "$place/evidence.json" --register sha256.pcr4 \
