@@ -29,10 +29,6 @@ public protocol EvidenceFormat: Sendable {
   var explanation: [EvidenceLine] { get }
 }
 
-extension EvidenceFormat {
-  public var unverifiedRegisters: [String: [UInt8]] { [:] }
-}
-
 /// A file of evidence as it came, with the files given beside it (certificates, collateral).
 public struct RawEvidence: Sendable {
   public let bytes: [UInt8]

@@ -25,3 +25,9 @@ extension SNPEvidence {
 extension TDXEvidence {
   public var unverifiedRegisters: [String: [UInt8]] { (try? TDXQuote(parsing: quote).report.registers) ?? [:] }
 }
+
+extension GCPEvidence {
+  public var unverifiedRegisters: [String: [UInt8]] {
+    quotes.flatMap(\.pcrs).reduce(into: [:]) { $0.merge($1.registers) { old, _ in old } }
+  }
+}
