@@ -8,6 +8,7 @@
 #include "Commands.h"
 #include "FileBlocks.h"
 #include "FileSeals.h"
+#include "GuestDevices.h"
 #include "Mounts.h"
 #include "Process.h"
 #include "Programs.h"
