@@ -6,8 +6,8 @@
 #include <time.h>
 #include <tss2/tss2_tctildr.h>
 
-// The software stack writes its errors to standard error, from where nobody reads them; ours go to the caller. Done before
-// main, because setenv is not safe beside other threads; what the environment already says is kept.
+// The software stack writes its errors to standard error, from where nobody reads them; ours go to the caller. Done
+// before main, because setenv is not safe beside other threads; what the environment already says is kept.
 __attribute__((constructor)) static void ctpm_silence(void) { setenv("TSS2_LOG", "all+none", 0); }
 
 static void hold_broken_pipes(struct ctpm *tpm) {

@@ -40,12 +40,12 @@ TSS2_RC ctpm_primary(
     struct ctpm *tpm, ESYS_TR hierarchy, const TPM2B_PUBLIC *template, ESYS_TR *key, TPM2B_PUBLIC **public);
 TSS2_RC ctpm_endorsement_primary(struct ctpm *tpm, enum ctpm_key kind, ESYS_TR *key, TPM2B_PUBLIC **public);
 
-/// The storage key below which secrets are sealed: P-256 (TCG TPM v2.0 Provisioning Guidance, section 7.5.1). The caller
-/// flushes it.
+/// The storage key below which secrets are sealed: P-256 (TCG TPM v2.0 Provisioning Guidance, section 7.5.1). The
+/// caller flushes it.
 TSS2_RC ctpm_storage_primary(struct ctpm *tpm, ESYS_TR *key);
 
-/// A session of a type, salted to a key unless that is ESYS_TR_NONE; then its first parameters cross the bus encrypted in
-/// the directions of `attributes`. The caller flushes it.
+/// A session of a type, salted to a key unless that is ESYS_TR_NONE; then its first parameters cross the bus encrypted
+/// in the directions of `attributes`. The caller flushes it.
 TSS2_RC ctpm_session(
     struct ctpm *tpm, TPM2_SE type, ESYS_TR salt_key, TPMA_SESSION attributes, ESYS_TR *session);
 

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-// PolicySecret(endorsement): what both default templates of endorsement keys carry (TCG EK Credential Profile 2.4, B.3).
+// PolicySecret(endorsement): what both default templates of endorsement keys carry (TCG EK Credential Profile 2.4,
+// B.3).
 static const TPM2B_DIGEST endorsement_policy = {
     .size = 32,
     .buffer = {0x83, 0x71, 0x97, 0x67, 0x44, 0x84, 0xB3, 0xF8, 0x1A, 0x90, 0xCC, 0x8D, 0x46, 0xA5, 0xD7, 0x24,

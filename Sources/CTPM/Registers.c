@@ -43,7 +43,8 @@ static size_t digest_size(uint16_t bank) {
   }
 }
 
-/// One walk over the selected registers. `is_steady` tells whether none was extended between the first and the last answer.
+/// One walk over the selected registers. `is_steady` tells whether none was extended between the first and the last
+/// answer.
 static TSS2_RC read_once(
     struct ctpm *tpm, uint16_t bank, const uint8_t selection[3], uint8_t *values, size_t capacity, size_t *count,
     bool *is_steady) {
