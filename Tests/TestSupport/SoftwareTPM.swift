@@ -31,22 +31,61 @@ public final class SoftwareTPM: @unchecked Sendable {
   /// Makes and starts it; it takes connections when this returns.
   ///
   /// - Parameter manufacturer: a directory with the keys of a manufacturer that several TPMs share; made if it is empty.
-  public init(manufacturer: TemporaryDirectory? = nil) throws {
-    directory = try TemporaryDirectory()
-    let (input, output) = (Pipe(), Pipe())
+  public convenience init(manufacturer: TemporaryDirectory? = nil) throws {
+    let directory = try TemporaryDirectory()
+    try self.init(directory, authority: manufacturer?.path ?? directory.file("ca"))
+  }
+
+  /// A TPM with the same seeds, keys and manufacturer as every other twin of this process, and a state of its own. It is
+  /// there at once, where a TPM of its own takes a second to make.
+  public static func twin() throws -> SoftwareTPM {
+    let template = try template.get()
+    let directory = try TemporaryDirectory()
+    try FileManager.default.copyItem(atPath: template.file("state"), toPath: directory.file("state"))
+    return try SoftwareTPM(directory, authority: template.file("ca"))
+  }
+
+  /// What twins are copies of: made once, and stopped.
+  private static let template = Result { () throws -> TemporaryDirectory in
+    let directory = try TemporaryDirectory()
+    for command in ["start", "stop"] {
+      let result = try Subprocess.run(script, [directory.path, command])
+      guard result.status == 0 else { throw Failure(description: result.errors) }
+    }
+    return directory
+  }
+
+  private static let script = Vectors.packageRoot + "/scripts/software-tpm"
+
+  /// Both ends close-on-exec: another program that is started meanwhile would keep them open.
+  private static func pipe() throws -> (read: FileHandle, write: FileHandle) {
+    var ends: [Int32] = [-1, -1]
+    guard Glibc.pipe(&ends) == 0 else { throw Failure(description: "pipe: errno \(errno)") }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    return (
+      FileHandle(fileDescriptor: ends[0], closeOnDealloc: true),
+      FileHandle(fileDescriptor: ends[1], closeOnDealloc: true)
+    )
+  }
+
+  private init(_ directory: TemporaryDirectory, authority: String) throws {
+    self.directory = directory
+    let (input, output) = (try Self.pipe(), try Self.pipe())
     process = Process()
-    process.executableURL = URL(fileURLWithPath: Vectors.packageRoot + "/scripts/software-tpm")
+    process.executableURL = URL(fileURLWithPath: Self.script)
     process.arguments = [directory.path, "run"]
     var environment = ProcessInfo.processInfo.environment
-    environment["CA"] = manufacturer?.path ?? directory.file("ca")
+    environment["CA"] = authority
     process.environment = environment
-    process.standardInput = input
-    process.standardOutput = output
+    process.standardInput = input.read
+    process.standardOutput = output.write
     process.standardError = try FileHandle(
       forWritingTo: URL(fileURLWithPath: directory.write([], to: "errors")))
     try Self.withoutBlockedSignals { [process] in try process.run() }
-    self.input = input.fileHandleForWriting
-    self.output = output.fileHandleForReading
+    self.input = input.write
+    self.output = output.read
+    try? input.read.close()
+    try? output.write.close()
     var said: [String: String] = [:]
     var pending: [UInt8] = []
     while said.count < 3 {
@@ -72,10 +111,10 @@ public final class SoftwareTPM: @unchecked Sendable {
     try body()
   }
 
-  // The script ends the TPM when its standard input ends; only then may the directory go.
+  // The script also ends the TPM when its standard input ends, as when this process dies. The directory goes when it is gone.
   deinit {
+    try? command("quit")
     try? input.close()
-    process.waitUntilExit()
   }
 
   /// Kills it, as when the power fails.
