@@ -34,6 +34,9 @@ public final class TPMDevice: Sendable {
     queue = DispatchQueue(label: "safebox.tpm")
   }
 
+  /// Operations that wait or run.
+  var operationsUnderWay: Int { waiting.withLock { $0 } }
+
   /// Runs one operation on the thread, and gives up waiting for it after the limit.
   func perform<Value: Sendable>(
     _ operation: String,
