@@ -310,6 +310,7 @@ public final class Box: Sendable {
         await core?.scheduler.resume()
         try await runs?.resume()
       }
+      await witnesses?.start()
       // A log that is not trusted here is not handed on as if it were.
       if core != nil { try await exports?.start() }
       let addresses = (api: try apiServer.start(), admin: try adminServer.start())
