@@ -49,6 +49,8 @@ struct Story {
   var witnesses: String?
   var cosigners: [Cosigner] = []
   var constitutionEdit: (inout JSON) -> Void = { _ in }
+  /// The identity of a machine that the box claims before anything is proposed.
+  var identity: TestIdentity?
   /// What the execution makes of the constitution, before the epoch is raised; nil where it changes nothing.
   var change: ((JSON) -> JSON)?
 
@@ -98,6 +100,9 @@ struct Story {
         "witnesses": witnesses.map(JSON.string) ?? .null,
       ])
     others(2, at: Self.start - 800_000)
+    let claimed = try identity?.tell(box)
+    let claimedIndex = entries.count
+    if let claimed { entries.append(claimed.entry) }
     var epochIndex: Int64 = 0
     for next in 2..<max(epoch + 1, 2) {
       let body: JSON = [
@@ -157,7 +162,8 @@ struct Story {
         "genesis": 0, "epoch": .integer(epochIndex), "opened": .integer(openedIndex),
         "approvals": .array(approvalIndices), "started": .integer(startedIndex), "finished": .integer(finishedIndex),
       ],
-      constitution: constitution, openings: openings, cosigners: cosigners)
+      constitution: constitution, openings: openings, cosigners: cosigners,
+      identity: claimed.map { TestLog.Identity(index: claimedIndex, evidence: $0.evidence) })
   }
 
   /// The bytes of the receipt.

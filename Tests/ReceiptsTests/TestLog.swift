@@ -33,10 +33,17 @@ struct TestLog {
   var constitution: JSON
   var openings: JSON
   var cosigners: [Cosigner] = []
+  /// The newest identity, and the evidence that a receipt carries for it.
+  var identity: Identity?
   /// The format of the receipt: a run's has neither constitution nor openings.
   var format = "safebox-receipt/v1"
   /// The origin that the checkpoint names; nil for the box's.
   var origin: String?
+
+  struct Identity {
+    let index: Int
+    let evidence: JSON
+  }
 
   mutating func edit(_ index: Int, _ path: String, to value: JSON?) throws {
     let json = try JSON(parsing: entries[index], limits: .document(maxBytes: 1 << 20))
@@ -59,17 +66,17 @@ struct TestLog {
     for (_, role) in roles.object ?? [:] {
       for index in role.array ?? [role] { indices.insert(Int(index.integer ?? -1)) }
     }
+    func item(_ index: Int) -> JSON {
+      [
+        "index": .integer(Int64(index)), "entry": .string(String(decoding: entries[index], as: UTF8.self)),
+        "proof": .array(Self.path(to: index, of: leaves[...]).map { .string(Base64.encode($0.bytes)) }),
+      ]
+    }
     var receipt: JSONObject = [
       "format": .string(format), "checkpoint": .string(note.description),
       "es256": .string(Base64.encode(try box.es256.sign(checkpoint.textBytes).p1363)),
-      "entries": .array(
-        indices.sorted().filter(entries.indices.contains).map { index in
-          [
-            "index": .integer(Int64(index)), "entry": .string(String(decoding: entries[index], as: UTF8.self)),
-            "proof": .array(Self.path(to: index, of: leaves[...]).map { .string(Base64.encode($0.bytes)) }),
-          ]
-        }),
-      "roles": roles, "identity": nil, "evidence": nil, "release": nil,
+      "entries": .array(indices.sorted().filter(entries.indices.contains).map(item)), "roles": roles,
+      "identity": identity.map { item($0.index) } ?? .null, "evidence": identity?.evidence ?? .null, "release": nil,
     ]
     if format == "safebox-receipt/v1" {
       receipt["constitution"] = constitution
