@@ -1,10 +1,10 @@
 // Opens verify.html in one headless Chromium and gives it one receipt after another through its file input, as a person
 // would. Usage: run-in-chromium.mjs <chromium> <verify.html> <cases.json> [screenshot directory]
-// Same cases and results as run-in-node.mjs. Fails when the page asks the network for anything or its policy is broken.
+// Same cases and results as run-in-node.mjs, and "nonce" for evidence by itself. Fails when the page asks the network for anything or its policy is broken.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
 const [browser, page, cases, screenshots] = process.argv.slice(2);
@@ -79,17 +79,38 @@ try {
   if (!(await evaluate("location.href")).startsWith("file:")) throw new Error("the page is not loaded from its file");
 
   const results = [];
-  for (const { file, key, name } of JSON.parse(readFileSync(cases, "utf8"))) {
-    await evaluate(`document.getElementById("result").replaceChildren(); document.getElementById("key").value = ${JSON.stringify(key)}; 0`);
+  const choose = async (selector, file) => {
     const { root } = await call("DOM.getDocument");
-    const { nodeId } = await call("DOM.querySelector", { nodeId: root.nodeId, selector: "#file" });
+    const { nodeId } = await call("DOM.querySelector", { nodeId: root.nodeId, selector });
     await call("DOM.setFileInputFiles", { nodeId, files: [resolve(file)] });
+  };
+  const timeText = (at) => (at === undefined ? "" : `${new Date(at).toISOString().slice(0, 19)}Z`);
+  let kept;
+  for (const { file, key, policy, at, nonce = "", name } of JSON.parse(readFileSync(cases, "utf8"))) {
+    const fields = JSON.stringify({ key, at: timeText(at), nonce });
+    await evaluate(`for (const [id, value] of Object.entries(${fields})) document.getElementById(id).value = value; 0`);
+    // A policy stays until another is chosen; what was checked last is then checked again, under its own name.
+    if (policy !== kept) await evaluate(`document.getElementById("forget").click()`);
+    if (policy !== kept && policy !== undefined) {
+      await choose("#policy", policy);
+      const state = await evaluate(`new Promise((done) => {
+        const read = () => {
+          const { state } = document.getElementById("policy-state").dataset;
+          state === "none" ? setTimeout(read, 2) : done(state);
+        };
+        read();
+      })`);
+      if (state !== "read") throw new Error(`the policy ${policy} is ${state}`);
+    }
+    kept = policy;
+    await choose("#file", file);
     results.push(await evaluate(`new Promise((done) => {
       const read = () => {
         const verdict = document.querySelector("[data-verdict]");
-        if (verdict === null) return setTimeout(read, 2);
+        if (verdict === null || document.querySelector(".source")?.textContent !== ${JSON.stringify(basename(file))}) return setTimeout(read, 2);
         done({
           verdict: verdict.dataset.verdict,
+          judged: document.querySelector(".judged")?.textContent ?? "",
           steps: [...document.querySelectorAll("[data-step]")].map((item) => ({ id: item.dataset.step, state: item.dataset.state, code: item.dataset.code })),
           explanation: [...document.querySelectorAll(".story li")].map((item) => ({ topic: item.dataset.topic, text: item.textContent })),
         });
@@ -119,12 +140,14 @@ try {
       read();
     })`);
   const setKey = (key) => `document.getElementById("key").value = ${JSON.stringify(key)}; document.getElementById("key").dispatchEvent(new Event("change"));`;
+  await verdictAfter(`document.getElementById("forget").click();`);
   const ways = [
     ["the text field", `document.getElementById("key").value = ""; document.getElementById("text").value = ${text}; document.getElementById("check").click();`, "accepted not-proved"],
     ["a key", setKey(first.key), "accepted passed"],
     ["a wrong key", setKey("not a key"), "problem -"],
     ["no key again", setKey(""), "accepted not-proved"],
     ["a paste", `const pasted = new DataTransfer(); pasted.setData("text/plain", ${text}); document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: pasted, bubbles: true, cancelable: true }));`, "accepted not-proved"],
+    ["evidence without a policy", `document.getElementById("text").value = '{"format":"safebox-evidence/v1"}'; document.getElementById("check").click();`, "problem -"],
     ["a drop", `const dropped = new DataTransfer(); dropped.items.add(new File([${text}], "receipt.json")); document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: dropped, bubbles: true, cancelable: true }));`, "accepted not-proved"],
   ];
   for (const [way, action, expected] of ways) {

@@ -1,3 +1,4 @@
+import Attestation
 import CanonicalJSON
 import Cryptography
 import Foundation
@@ -18,17 +19,21 @@ import Testing
     let name: String
     let key: String
     let bytes: [UInt8]
+    /// Against which evidence is held, and at what time (Unix milliseconds; nil for that of the identity).
+    var policy: JSON?
+    var at: Int64?
   }
 
   /// Every story, expected from its own box and from any; every mutation; and receipts with one wrong bit.
   static var cases: [Case] {
-    let stories = ToldStory.all + ToldStory.runs
-    let mutations = MutationTests.all + ParityMutations.all + RunMutations.all
+    let stories = ToldStory.all + ToldStory.runs + OrderMutations.stories
+    let mutations = MutationTests.all + ParityMutations.all + OrderMutations.all + RunMutations.all
     let flips = FlippedReceipts.all + FlippedReceipts.runs
     return stories.map { Case(name: $0.name, key: $0.key, bytes: $0.bytes) }
       + stories.map { Case(name: $0.name, key: "", bytes: $0.bytes) }
       + mutations.map { Case(name: $0.code, key: $0.key, bytes: $0.bytes) }
       + flips.enumerated().map { Case(name: "flip \($0.offset)", key: "", bytes: $0.element) }
+      + AttestedReceipts.all.map { Case(name: "\($0)", key: "", bytes: $0.bytes, policy: $0.policy, at: $0.at) }
   }
 
   /// Runs a driver over the cases and holds what the page says against what this package says.
@@ -38,6 +43,7 @@ import Testing
       let report = try report(item)
       #expect(page["verdict"] == .string(report.verdict.rawValue), "\(item.name)")
       #expect(page["steps"] == .array(Self.steps(report)), "\(item.name)")
+      if let machine = page["told"] { #expect(machine == .array(Self.machine(report)), "\(item.name)") }
       let told = (page["explanation"]?.array ?? []).compactMap { $0["text"]?.string }
       let ours = report.explanation.lines.map { driver.contains("chromium") ? visible($0.text) : $0.text }
       #expect(told == ours, "\(item.name)")
@@ -46,7 +52,10 @@ import Testing
 
   private func report(_ item: Case) throws -> ReceiptReport {
     let expected = item.key.isEmpty ? ExpectedBox.anyBox : try ExpectedBox(parsing: item.key)
-    return ReceiptVerifier(expecting: expected).verify(item.bytes)
+    let appraisal = try item.policy.map {
+      EvidenceExpectation(policy: try AppraisalPolicy(json: $0), time: item.at.map { .at($0) } ?? .ofClaim)
+    }
+    return ReceiptVerifier(expecting: expected, appraisal: appraisal).verify(item.bytes)
   }
 
   private static func steps(_ report: ReceiptReport) -> [JSON] {
@@ -58,13 +67,26 @@ import Testing
     }
   }
 
+  /// What is said of the machine where nothing failed.
+  private static func machine(_ report: ReceiptReport) -> [JSON] {
+    report.steps.filter { [.identity, .evidence, .release].contains($0.id) }.map {
+      .string($0.outcome.failure == nil ? $0.outcome.detail : "")
+    }
+  }
+
   /// What the page says of each case.
   private func ask(_ driver: String, _ arguments: [String], _ cases: [Case]) throws -> [JSON] {
     let directory = try TemporaryDirectory()
     var list: [JSON] = []
     for (number, item) in cases.enumerated() {
       let file = try directory.write(item.bytes, to: "\(number).json")
-      list.append(["file": .string(file), "key": .string(item.key)])
+      var listed: JSONObject = ["file": .string(file), "key": .string(item.key)]
+      if let policy = item.policy {
+        listed["policy"] = .string(
+          try directory.write(policy.canonicalBytes(), to: "policy-\(digest(of: policy)).json"))
+      }
+      listed["at"] = item.at.map { .integer($0) }
+      list.append(.object(listed))
     }
     let listing = try directory.write(JSON.array(list).canonicalBytes(), to: "cases.json")
     let node = try #require(Self.node)

@@ -296,26 +296,30 @@ async function constitutionAfter(constitution, { type, params }) {
 const constitutionalTypes = ["governance.policy.set", "governance.committee.set", "governance.recover"];
 const foldedTypes = [
   ...constitutionalTypes, "governance.ratify", "execution.resolve", "box.stop", "box.resume", "box.seal", "box.unseal", "signer.revoke",
-  ...Object.keys(toolParameters),
+  ...Object.keys(toolParameters), ...Object.keys(releaseParameters), ...Object.keys(recordedParameters),
 ];
-const reservedWords = ["governance", "execution", "box", "signer", "tool", "community", "run"];
+const reservedWords = [
+  "governance", "execution", "box", "signer", "tool", "community", "run", "model", "runner", "package", "snapshot", "directory", "release",
+  "measurement", "key",
+];
 
 /** Checks the parameters of an action that the box's own machinery carries out. Throws FieldError. */
 function checkParameters({ type, params }) {
   if (!foldedTypes.includes(type)) return;
   const reader = new FieldReader(params, "action.params");
-  if (type in toolParameters) {
-    toolParameters[type](reader);
+  if (Object.hasOwn(recordedParameters, type) && commitmentsIn(params).size > 0) {
+    throw new FieldError("action.params", "public values", "a commitment");
+  }
+  const read = { ...toolParameters, ...releaseParameters, ...recordedParameters }[type];
+  if (read !== undefined) {
+    read(reader);
     reader.finish();
     return;
   }
   if (type === "governance.ratify" || type === "execution.resolve") reader.digest("proposal");
   if (type === "execution.resolve") reader.matching("outcome", /^(?:executed|failed)$/, "executed or failed");
   if (type === "signer.revoke") reader.matching("signer", namePattern, "a name");
-  if (type !== "governance.ratify") {
-    const isText = (value) => isCommitment(value) || (typeof value === "string" && utf8(value).length <= 4096);
-    reader.typed(type === "execution.resolve" ? "note" : "reason", isText, "a text of at most 4096 bytes, or a commitment");
-  }
+  if (type !== "governance.ratify") readNote(reader, type === "execution.resolve" ? "note" : "reason");
   reader.finish();
 }
 

@@ -4,6 +4,7 @@ const stateWords = {
   passed: ["✓", "passed"],
   failed: ["✗", "failed"],
   "not-proved": ["○", "not proved here"],
+  "not-performed": ["○", "not performed"],
   "not-applicable": ["–", "does not apply"],
 };
 
@@ -24,7 +25,14 @@ function element(name, attributes, ...children) {
   return node;
 }
 
-function showReport(report, name) {
+/** Under what the evidence in a receipt was judged. */
+function judgedText({ facts }, { policy, at }) {
+  if (facts.identity === undefined || facts.identity.evidence === null) return `There is no evidence to hold against the policy “${policy.name}”.`;
+  const own = at === null ? ", when the box claimed its identity" : "";
+  return `Its evidence is held against the policy “${policy.name}”, for ${timeText(at ?? facts.identity.at)}${own}.`;
+}
+
+function showReport(report, name, appraisal) {
   const failed = report.steps.filter((step) => step.state === "failed");
   const open = report.steps.filter((step) => step.state === "not-proved");
   const isAccepted = report.verdict === "accepted";
@@ -38,6 +46,7 @@ function showReport(report, name) {
   verdict.append(element("h2", { id: "verdict", tabindex: "-1", "data-verdict": report.verdict }, isAccepted ? "Accepted" : "Rejected"));
   verdict.append(element("p", {}, summary));
   if (isAccepted && !isPinned) verdict.append(element("p", { class: "caution" }, caution));
+  if (appraisal !== null) verdict.append(element("p", { class: "judged" }, judgedText(report, appraisal)));
   verdict.append(element("p", { class: "source" }, name));
   result.replaceChildren(verdict);
   if (report.explanation.length > 0) {
@@ -73,6 +82,51 @@ function stepElement(step) {
   return item;
 }
 
+/** The checks of evidence that came by itself. */
+function showEvidence(report, name, policy, { nonce, at }) {
+  const isAccepted = report.verdict === "accepted";
+  const failed = report.checks.filter(({ state }) => state === "failed").length;
+  const verdict = element("section", { class: `verdict ${report.verdict}`, "aria-labelledby": "verdict" });
+  verdict.append(element("h2", { id: "verdict", tabindex: "-1", "data-verdict": report.verdict }, isAccepted ? "Accepted" : "Rejected"));
+  const summary = isAccepted ? "Every check that is demanded passed." : `${countText(failed, "check")} failed. Do not rely on this evidence.`;
+  verdict.append(element("p", {}, summary));
+  verdict.append(element("p", { class: "judged" }, `Held against the policy “${policy.name}”, for ${timeText(at)}.`));
+  if (isAccepted && report.deadline !== null) verdict.append(element("p", {}, `It holds until ${timeText(report.deadline)}.`));
+  if (nonce === null) verdict.append(element("p", { class: "caution" }, "You accept any nonce: this may be a replay."));
+  verdict.append(element("p", { class: "source" }, name));
+  const list = element("ol", { class: "steps" });
+  for (const check of report.checks) {
+    const { id, state, expected = "", actual = "", reason = "" } = check;
+    list.append(stepElement({ id, title: id, state, code: state === "failed" ? id : "", expected, actual, detail: state === "failed" ? "" : reason || actual || "" }));
+  }
+  const section = element("section", { "aria-labelledby": "steps" }, element("h2", { id: "steps" }, `What was checked of ${report.kind}`), list);
+  document.getElementById("result").replaceChildren(verdict, section);
+  document.getElementById("verdict").focus();
+}
+
+/** What the reader left out or wrote wrong: nothing is checked before it is put right. */
+class InputError extends Error {}
+
+/** A time as in 2026-01-31T12:00:00Z, in Unix milliseconds; null for an empty field. This page reads no clock. Throws InputError. */
+function readTimeField(text) {
+  if (text === "") return null;
+  const at = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(text) ? Date.parse(text) : NaN;
+  if (Number.isNaN(at) || `${new Date(at).toISOString().slice(0, 19)}Z` !== text) throw new InputError("The time is not one such as 2026-01-31T12:00:00Z.");
+  return at;
+}
+
+/** The nonce in bytes, or null for any. Throws InputError. */
+function readNonceField(text) {
+  if (text === "any") return null;
+  const nonce = decodeHex(text);
+  if (nonce === null || nonce.length < 1 || nonce.length > 64) {
+    throw new InputError("Put in the nonce that you asked with, 1 to 64 bytes in lower-case hexadecimal, or the word any.");
+  }
+  return nonce;
+}
+
+const appraisalPolicyLimits = { maxBytes: 1 << 20, maxStringBytes: 1 << 20, integersOnly: true };
+
 function showProblem(text) {
   const problem = element("section", { class: "verdict problem", role: "alert" }, element("h2", { id: "verdict", tabindex: "-1", "data-verdict": "problem" }, "Nothing was checked"));
   problem.append(element("p", {}, text));
@@ -85,6 +139,9 @@ function startPage() {
   const text = document.getElementById("text");
   const key = document.getElementById("key");
   const drop = document.getElementById("drop");
+  const at = document.getElementById("at");
+  const nonce = document.getElementById("nonce");
+  let policy = null;
   let last = null;
   let turn = 0;
 
@@ -95,10 +152,23 @@ function startPage() {
     document.getElementById("result").replaceChildren(element("p", { class: "busy" }, "Checking…"));
     try {
       const expected = await expectedBox(key.value.trim());
-      const report = await verifyReceipt(bytes, expected);
-      if (mine === turn) showReport(report, name);
+      const time = readTimeField(at.value.trim());
+      const file = parseEvidenceFile(bytes);
+      if (file === null) {
+        const appraisal = policy === null ? null : { policy, at: time };
+        const report = await verifyReceipt(bytes, expected, appraisal);
+        if (mine === turn) showReport(report, name, appraisal);
+        return;
+      }
+      if (policy === null) throw new InputError("This is evidence of a machine. Choose your own appraisal policy, against which to hold it.");
+      if (time === null) throw new InputError("This is evidence of a machine. Put in the time for which to judge it: this page reads no clock.");
+      const asked = { nonce: readNonceField(nonce.value.trim()), at: time };
+      const used = policy;
+      const report = await verifyEvidenceFile(file, used, asked);
+      if (mine === turn) showEvidence(report, name, used, asked);
     } catch (error) {
       if (mine !== turn) return;
+      if (error instanceof InputError) return showProblem(error.message);
       const isKey = error instanceof ClaimError || error instanceof LogError;
       showProblem(isKey ? "The box key is neither data:key/es256;base64,… nor a verifier key name+id+base64." : `This browser could not run the checks: ${error.message}`);
     }
@@ -116,8 +186,40 @@ function startPage() {
   document.getElementById("check").addEventListener("click", () => {
     if (text.value.trim() !== "") check(utf8(text.value.trim()), "pasted text");
   });
-  key.addEventListener("change", () => {
+  function checkAgain() {
     if (last !== null) check(last.bytes, last.name);
+  }
+  for (const field of [key, at, nonce]) field.addEventListener("change", checkAgain);
+
+  function keepPolicy(next, state, words) {
+    policy = next;
+    const shown = document.getElementById("policy-state");
+    shown.textContent = visible(words);
+    shown.dataset.state = state;
+    checkAgain();
+  }
+
+  // A policy that cannot be read takes the place of the one before: nobody is to think that it was used.
+  let choice = 0;
+  async function readPolicyFile(chosen) {
+    const mine = ++choice;
+    policy = null;
+    try {
+      const bytes = new Uint8Array(await chosen.slice(0, appraisalPolicyLimits.maxBytes + 1).arrayBuffer());
+      const read = readAppraisalPolicy(parseJSON(bytes, appraisalPolicyLimits));
+      if (mine === choice) keepPolicy(read, "read", `Policy “${read.name}” from ${chosen.name}.`);
+    } catch (error) {
+      if (mine === choice) keepPolicy(null, "refused", `No policy: ${chosen.name} is none that can be read (${error.message}).`);
+    }
+  }
+  const chooser = document.getElementById("policy");
+  chooser.addEventListener("change", () => {
+    if (chooser.files.length > 0) readPolicyFile(chooser.files[0]);
+    chooser.value = "";
+  });
+  document.getElementById("forget").addEventListener("click", () => {
+    choice++;
+    keepPolicy(null, "none", "No policy: evidence is held against nothing.");
   });
   for (const event of ["dragenter", "dragover"]) {
     document.addEventListener(event, (e) => {
@@ -135,7 +237,7 @@ function startPage() {
   });
   document.addEventListener("paste", (e) => {
     const pasted = e.clipboardData.getData("text");
-    if (e.target === text || e.target === key || pasted === "") return;
+    if ([text, key, at, nonce].includes(e.target) || pasted === "") return;
     e.preventDefault();
     check(utf8(pasted.trim()), "pasted text");
   });

@@ -2,6 +2,9 @@
 
 const anchorPurposes = ["amd-sev", "intel-sgx", "aws-nitro", "google-vtpm", "nvidia-device", "tpm"];
 
+/** Those that releases may name, whether or not this page can verify them. */
+const allEvidenceKinds = ["tpm", "gcp-vtpm", "sev-snp", "azure-cvm", "tdx", "nitro-enclave", "nitrotpm", "nvidia-gpu"];
+
 /** Reads a policy. Throws FieldError. */
 function readAppraisalPolicy(json) {
   const reader = new FieldReader(json, "");
@@ -85,13 +88,16 @@ function readReleases(reader) {
   if (!Array.isArray(json) || json.length < 1 || json.length > 64) {
     throw new FieldError("releases", "any, or 1 to 64 releases", kindOf(json));
   }
-  return json.map((release, index) => {
-    const member = new FieldReader(release, `releases[${index}]`);
-    const read = { name: member.string("name", 128), version: member.string("version", 64) };
-    read.references = readReferences(member.value("references"), member.at("references"));
-    member.finish();
-    return read;
-  });
+  return json.map((release, index) => readRelease(release, `releases[${index}]`));
+}
+
+/** A release of software: { name, version, references }. Throws FieldError. */
+function readRelease(json, path) {
+  const member = new FieldReader(json, path);
+  const release = { name: member.string("name", 128), version: member.string("version", 64) };
+  release.references = readReferences(member.value("references"), member.at("references"));
+  member.finish();
+  return release;
 }
 
 /** {KIND: {REGISTER: [HEX, ...]}} as a Map of Maps of lists of hexadecimal texts. */
@@ -100,6 +106,7 @@ function readReferences(json, path) {
     throw new FieldError(path, "an object of 1 to 8 kinds of evidence", kindOf(json));
   }
   for (const [kind, registers] of json) {
+    if (!allEvidenceKinds.includes(kind)) throw new FieldError(path, "kinds of evidence as names", kindOf(kind));
     if (!(registers instanceof Map) || registers.size < 1 || registers.size > 64) {
       throw new FieldError(`${path}.${kind}`, "an object of 1 to 64 registers", kindOf(registers));
     }

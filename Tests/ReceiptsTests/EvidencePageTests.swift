@@ -1,0 +1,166 @@
+import Attestation
+import AttestationMint
+import CanonicalJSON
+import Cryptography
+import Foundation
+import Governance
+import TestSupport
+import Testing
+
+/// Evidence by itself, and a box's answer to a nonce, given to the page in Chromium as a person would: it makes the checks that
+/// this package makes, in their order.
+@Suite struct EvidencePageTests {
+  struct Case {
+    let name: String
+    let file: JSON
+    let evidence: Evidence
+    let binding: Binding
+    let policy: JSON
+    let at: Int64
+    let nonce: String
+    let isAccepted: Bool
+  }
+
+  private static let nonce = [UInt8](repeating: 0xA7, count: 32)
+  private static let other = [UInt8](repeating: 0xA8, count: 32)
+  private static let at = TDXMint.time
+
+  private static let snp: JSON = [
+    "products": "any", "signingKeys": "any", "providers": "any", "vmpl": "any", "minimumTCB": "any",
+    "minimumFirmware": "any", "minimumGuestSVN": "any", "guestPolicy": "any", "platform": "any", "mitigations": "any",
+    "chips": "any", "familyIDs": "any", "imageIDs": "any", "hostData": "any", "idKeys": "any", "authorKeys": "any",
+  ]
+  private static let tdx: JSON = [
+    "collateral": "any", "tcbStatus": ["UpToDate"], "advisories": "any", "evaluationNumber": "any",
+    "attributes": ["required": [], "allowed": "any"], "xfam": "any", "platforms": "any", "mrseam": "any",
+    "mrsignerseam": "any", "mrconfigid": "any", "mrowner": "any", "mrownerconfig": "any", "mrservicetd": "any",
+    "eventLog": "any", "runtime": ["code": "any", "locked": "any"],
+  ]
+
+  private static func policy(_ kind: String, _ demands: JSON, anchors: JSON) -> JSON {
+    [
+      "format": "safebox-appraisal/v1", "name": "readers", "assurance": "any", "anchors": anchors, "enrolled": [],
+      "releases": "any", "platforms": [kind: demands],
+    ]
+  }
+
+  /// The evidence with the nonce that it was made for, and with another.
+  private static func both(
+    _ evidence: some EvidenceFormat, _ policy: JSON, at: Int64 = EvidencePageTests.at
+  ) -> [Case] {
+    let evidence = Evidence(evidence)
+    return [(nonce, true), (other, false)].map { nonce, isAccepted in
+      Case(
+        name: "\(evidence.kind.rawValue), \(isAccepted)", file: evidence.json, evidence: evidence,
+        binding: .bytes(nonce), policy: policy, at: at, nonce: Hex.encode(nonce), isAccepted: isAccepted)
+    }
+  }
+
+  private static func quotes() throws -> [Case] {
+    let tpm = try TestIdentity.mint.evidence(
+      [try TestIdentity.registers(.sha256)], extraData: nonce,
+      certificates: [try TestIdentity.mint.certificate(by: TestIdentity.root.get())])
+    let hardware = try SNPMint()
+    let amd: JSON = [
+      [
+        "name": "Test", "purpose": "amd-sev", "certificate": .string(Base64.encode(hardware.anchor.certificate)),
+        "assurance": "hardware",
+      ]
+    ]
+    let azure = TestAppraisal.demands.setting("snp", to: snp).setting("tdx", to: "none")
+      .setting("secureBoot", to: "any").setting("console", to: "any").setting("machines", to: "any")
+      .setting("userData", to: "any")
+    var domain = try TDXMint()
+    domain.report["report-data"] = nonce + [UInt8](repeating: 0, count: 32)
+    return both(tpm, try TestAppraisal.certified())
+      + both(try hardware.evidence(SNPMint.Fields(binding: nonce)), policy("sev-snp", snp, anchors: amd))
+      + both(
+        try AzureMint(hardware: hardware, extraData: nonce).evidence(), policy("azure-cvm", azure, anchors: amd))
+      + both(try domain.evidence(), policy("tdx", tdx, anchors: [domain.anchorJSON])) + enclave()
+  }
+
+  private static func enclave() throws -> [Case] {
+    let mint = try NitroMint()
+    let demands: JSON = [
+      "debug": false, "binding": "any", "maximumAge": "any", "instances": "any", "registers": "any",
+    ]
+    let root: JSON = [
+      "name": "root", "purpose": "aws-nitro", "certificate": .string(Base64.encode(mint.root.certificate.der)),
+      "assurance": "hardware",
+    ]
+    return both(
+      NitroEvidence(document: try mint.sign(mint.enclave(nonce: nonce))),
+      policy("nitro-enclave", demands, anchors: [root]), at: NitroMint.timestamp + 5_000)
+  }
+
+  /// A box's answer: the keys in it are bound whatever nonce is accepted.
+  private static func answers() throws -> [Case] {
+    let claimed = try TestIdentity().tell(TestBox("box.example")).entry
+    let identity = try BoxIdentity(stm: try #require(claimed.at("body.claim.stm")))
+    let made = AttestationAnswer.binding(nonce: nonce, identity: identity)
+    let quoted = Evidence(
+      try TestIdentity.mint.evidence(
+        [try TestIdentity.registers(.sha256)], extraData: made.bytes,
+        certificates: [try TestIdentity.mint.certificate(by: TestIdentity.root.get())]))
+    let answer = AttestationAnswer(nonce: nonce, identity: identity, evidence: quoted).json
+    let swapped = answer.setting("identity.wrapping", to: .string(Base64.encode([UInt8](repeating: 9, count: 32))))
+    let policy = try TestAppraisal.certified()
+    func item(_ name: String, _ file: JSON, nonce text: String, _ isAccepted: Bool) throws -> Case {
+      let read = try AttestationAnswer(json: file)
+      let asked = Hex.decode(text) ?? read.nonce
+      return Case(
+        name: "answer, \(name)", file: file, evidence: quoted,
+        binding: .bytes(AttestationAnswer.binding(nonce: asked, identity: read.identity).bytes), policy: policy,
+        at: at, nonce: text, isAccepted: isAccepted)
+    }
+    return [
+      try item("nonce", answer, nonce: Hex.encode(nonce), true),
+      try item("another nonce", answer, nonce: Hex.encode(other), false),
+      try item("any nonce", answer, nonce: "any", true), try item("another key", swapped, nonce: "any", false),
+    ]
+  }
+
+  @Test(
+    .enabled(
+      if: BrowserTests.node != nil && BrowserTests.chromium != nil, "chromium is not installed"))
+  func pageAgrees() throws {
+    let cases = try Self.quotes() + Self.answers()
+    let directory = try TemporaryDirectory()
+    let story = try #require(ToldStory.all.first)
+    var list: [JSON] = [
+      ["file": .string(try directory.write(story.bytes, to: "receipt.json")), "key": .string(story.key)]
+    ]
+    for (number, item) in cases.enumerated() {
+      list.append([
+        "file": .string(try directory.write(item.file.canonicalBytes(), to: "\(number).json")), "key": "",
+        "policy": .string(try directory.write(item.policy.canonicalBytes(), to: "\(number)-policy.json")),
+        "at": .integer(item.at), "nonce": .string(item.nonce),
+      ])
+    }
+    let listing = try directory.write(JSON.array(list).canonicalBytes(), to: "cases.json")
+    let run = try Subprocess.run(
+      try #require(BrowserTests.node),
+      [
+        "\(BrowserTests.scripts)/run-in-chromium.mjs", try #require(BrowserTests.chromium), BrowserTests.page, listing,
+      ])
+    try #require(run.status == 0, "\(run.errors)")
+    let results = try JSON(parsing: run.output, limits: .document(maxBytes: 16 << 20)).array ?? []
+    try #require(results.count == cases.count + 1)
+    for (item, page) in zip(cases, results.dropFirst()) {
+      let report = item.evidence.appraised(
+        by: try AppraisalPolicy(json: item.policy), binding: item.binding, at: item.at)
+      #expect((report.verdict == .accepted) == item.isAccepted, "\(item.name): \(report.failures)")
+      #expect(page["verdict"] == .string(report.verdict.rawValue), "\(item.name)")
+      let checks = report.checks.map { check -> JSON in
+        let isFailed = if case .failed = check.outcome { true } else { false }
+        return [
+          "id": .string(check.id.name), "state": .string(check.outcome.name),
+          "code": .string(isFailed ? check.id.name : ""),
+        ]
+      }
+      #expect(page["steps"] == .array(checks), "\(item.name)")
+      let time = item.at == Self.at ? "2025-01-01 00:00:00.000 UTC" : "2025-06-15 15:06:45.000 UTC"
+      #expect(page["judged"]?.string?.contains(time) == true, "\(item.name): the time is shown")
+    }
+  }
+}
