@@ -146,6 +146,7 @@ struct LifecycleTests {
       try await second.value
     }
     kill(process, SIGCONT)
+    while device.operationsUnderWay > 0 { await Task.yield() }
     #expect(try await self.device.readPCRs([14]) == before)
   }
 

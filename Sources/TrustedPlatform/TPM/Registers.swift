@@ -66,10 +66,9 @@ extension TPMDevice {
         FieldError(field: "digest", expected: "\(bank.byteCount) bytes", actual: "\(digest.count) bytes"))
     }
     return try await perform(operation) { (connection) throws(TPMFailure) in
-      // A TPM without the bank would extend nothing and report success (part 3, section 22.2.1): read first.
-      _ = try connection.registers(selection, bank: bank)
       try connection.check(
         ctpm_extend(connection.tpm, UInt32(register), bank.identifier, digest, digest.count), bank: bank)
+      // A TPM without the bank extends nothing and reports success (part 3, section 22.2.1): reading tells.
       return try connection.registers(selection, bank: bank)[register] ?? []
     }
   }
