@@ -70,7 +70,7 @@ import Testing
       .setting("userData", to: "any")
     var domain = try TDXMint()
     domain.report["report-data"] = nonce + [UInt8](repeating: 0, count: 32)
-    return try both(tpm, try TestAppraisal.certified())
+    return both(tpm, try TestAppraisal.certified())
       + both(try hardware.evidence(SNPMint.Fields(binding: nonce)), policy("sev-snp", snp, anchors: amd))
       + both(
         try AzureMint(hardware: hardware, extraData: nonce).evidence(), policy("azure-cvm", azure, anchors: amd))
