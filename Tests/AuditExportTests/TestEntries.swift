@@ -58,6 +58,8 @@ enum TestEntries {
       (.runFinished, ["run": id, "calls": 2, "fuel": 7, "result": digest]),
       (.runFinished, ["run": id, "calls": 2, "fuel": 7, "failure": ["kind": "fuel", "message": digest]]),
       (.runFinished, ["run": id, "calls": 2, "fuel": 7, "failure": ["kind": "divergence", "message": digest]]),
+      (.identityClaimed, ["claim": ["iss": .string(box), "sub": .string(box)]]),
+      (.codeMeasured, ["boot": 1, "index": 0, "event": ["kind": "tool", "name": "greet 1", "digest": digest]]),
     ]
   }()
 
