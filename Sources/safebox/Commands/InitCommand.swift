@@ -28,7 +28,7 @@ enum InitCommand {
       .option("witness-policy", value: "file", "C2SP tlog-policy of the box's witnesses", values: .file),
       .option("tpm", value: "tcti", "the TPM that vouches for the box: device:/dev/tpmrm0, or swtpm:path=..."),
       .option(
-        "ak-certificates", value: "file", "PEM chain of the TPM's attestation key, see `safebox attest certify`",
+        "ak-certificates", value: "file", "PEM chain of the TPM's attestation key",
         values: .file), .json,
     ], run: run)
 
