@@ -24,8 +24,8 @@ struct BoxAttestation: Sendable {
     self.clock = clock
     measurer = RuntimeMeasurer(machine: machine, sequencer: sequencer, onFault: onFault)
     keeper = IdentityKeeper(
-      machine: machine, sequencer: sequencer, keys: keys, signer: signer, evidence: evidence, clock: clock,
-      report: report)
+      machine: machine, measurer: measurer, sequencer: sequencer, keys: keys, signer: signer, evidence: evidence,
+      clock: clock, report: report)
   }
 
   /// Measures what is in force and claims the identity, before anything is carried out.

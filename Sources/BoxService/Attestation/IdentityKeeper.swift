@@ -17,6 +17,7 @@ actor IdentityKeeper {
   let wrapping = X25519.PrivateKey.generate()
 
   private let machine: any Machine
+  private let measurer: RuntimeMeasurer
   private let sequencer: Sequencer
   private let keys: BoxKeys
   private let signer: ClaimSigner
@@ -29,10 +30,12 @@ actor IdentityKeeper {
   private(set) var lastFailure: String?
 
   init(
-    machine: any Machine, sequencer: Sequencer, keys: BoxKeys, signer: ClaimSigner, evidence: ContentStore,
+    machine: any Machine, measurer: RuntimeMeasurer, sequencer: Sequencer, keys: BoxKeys, signer: ClaimSigner,
+    evidence: ContentStore,
     clock: @escaping @Sendable () -> Int64, report: @escaping @Sendable (String) -> Void
   ) {
     self.machine = machine
+    self.measurer = measurer
     self.sequencer = sequencer
     self.keys = keys
     self.signer = signer
@@ -77,13 +80,12 @@ actor IdentityKeeper {
   }
 
   private func claim(counter: Int64?) async throws {
-    let measured = try await sequencer.inspect { state, _ in state.measured.events }
     guard let checkpoint = try sequencer.reader.latestCheckpoint()?.checkpoint else { return }
     var identity = BoxIdentity(
       box: checkpoint.origin, keys: keys, channel: channel.publicKey, wrapping: wrapping.publicKey,
       nonce: SecureRandom.bytes(32), size: checkpoint.size, root: checkpoint.root, counter: counter,
       evidence: SHA256.hash([]))
-    let evidence = try await machine.evidence(binding: identity.binding.bytes, runtime: measured)
+    let evidence = try await measurer.evidence(binding: identity.binding.bytes)
     identity.evidence = try await self.evidence.keep(evidence.json.canonicalBytes())
     let expires = (clock() + Self.validity) / 1000
     let claim = try Claim(
@@ -96,10 +98,8 @@ actor IdentityKeeper {
   /// Evidence for a caller's own nonce, and the keys that it speaks for.
   func answer(nonce: [UInt8]) async throws -> AttestationAnswer? {
     guard let identity = current?.identity else { return nil }
-    let measured = try await sequencer.inspect { state, _ in state.measured.events }
     let binding = AttestationAnswer.binding(nonce: nonce, identity: identity)
     return AttestationAnswer(
-      nonce: nonce, identity: identity,
-      evidence: try await machine.evidence(binding: binding.bytes, runtime: measured))
+      nonce: nonce, identity: identity, evidence: try await measurer.evidence(binding: binding.bytes))
   }
 }

@@ -72,6 +72,14 @@ struct RuntimeMeasurer: Sendable {
     }
   }
 
+  /// Makes evidence while nothing is measured: its events and the register that it quotes are of one moment.
+  func evidence(binding: [UInt8]) async throws -> Evidence {
+    try await turns.run(Self.turn) {
+      let events = try await sequencer.inspect { state, _ in state.measured.events }
+      return try await machine.evidence(binding: binding, runtime: events)
+    }
+  }
+
   /// Closes the set: the marker of the decision that closed it.
   func lock(_ proposal: SHA256Digest) async throws {
     try await measure([try RuntimeEvent(kind: .lock, name: "lock", digest: proposal)])

@@ -68,6 +68,10 @@ enum AttestCommands {
   private static func read(_ arguments: ParsedArguments) throws -> Subject {
     let path = try arguments.required("file")
     let bytes = try Files.read(path, limit: 2 * Evidence.maxBytes)
+    // A file given with --with that cannot be read is the user's mistake, not the evidence's.
+    let attachments = try arguments.values("with").map { path in
+      (name: path, bytes: try Files.read(path, limit: Evidence.maxBytes))
+    }
     do throws(FieldError) {
       if let json = try? JSON(parsing: bytes, limits: .document(maxBytes: 2 * Evidence.maxBytes)),
         json["format"]?.string == AttestationAnswer.format
@@ -75,21 +79,10 @@ enum AttestCommands {
         let answer = try AttestationAnswer(json: json)
         return Subject(evidence: answer.evidence, answer: answer)
       }
-      return Subject(evidence: try Evidence(reading: RawEvidence(bytes: bytes, attachments: attachments(arguments))))
+      return Subject(evidence: try Evidence(reading: RawEvidence(bytes: bytes, attachments: attachments)))
     } catch {
       throw CommandError("\(path): \(error)", exitCode: .verificationFailed)
     }
-  }
-
-  private static func attachments(_ arguments: ParsedArguments) -> [(name: String, bytes: [UInt8])] {
-    arguments.values("with").compactMap { path in
-      (try? Files.read(path, limit: Evidence.maxBytes)).map { (name: path, bytes: $0) }
-    }
-  }
-
-  /// A file given with --with that cannot be read is the user's mistake, not the evidence's.
-  private static func checkAttachments(_ arguments: ParsedArguments) throws {
-    for path in arguments.values("with") { _ = try Files.read(path, limit: Evidence.maxBytes) }
   }
 
   static func policy(_ arguments: ParsedArguments, at milliseconds: Int64) throws -> AppraisalPolicy {
@@ -164,7 +157,6 @@ enum AttestCommands {
   }
 
   private static func verify(_ arguments: ParsedArguments) throws -> ExitCode {
-    try checkAttachments(arguments)
     let subject = try read(arguments)
     let at = try time(try arguments.required("at"))
     let policy = try policy(arguments, at: at)
@@ -218,7 +210,6 @@ enum AttestCommands {
   }
 
   private static func explain(_ arguments: ParsedArguments) throws -> ExitCode {
-    try checkAttachments(arguments)
     let subject = try read(arguments)
     let terminal = Terminal.standard
     let lines = subject.evidence.content.explanation
@@ -240,7 +231,6 @@ enum AttestCommands {
   }
 
   private static func convert(_ arguments: ParsedArguments) throws -> ExitCode {
-    try checkAttachments(arguments)
     let subject = try read(arguments)
     try Files.write(subject.evidence.json.canonicalBytes() + [10], to: arguments.value("out"))
     return .ok

@@ -44,14 +44,8 @@ struct KeyReleaseArguments {
 
   /// A quote over the binding, with the registers.
   func attester() throws -> KeyReleaseClient.Attester {
-    let device = try device()
-    return { binding in
-      let quote = try await device.quote(extraData: binding, registers: Self.registers)
-      return Evidence(
-        TPMEvidence(
-          key: quote.key.publicArea.bytes, quote: quote.quote.bytes, signature: quote.signature, pcrs: [quote.registers]
-        ))
-    }
+    let collector = TPMCollector(device: try device(), registers: Self.registers)
+    return { binding in try await collector.evidence(binding: binding) }
   }
 
   /// The released key.
