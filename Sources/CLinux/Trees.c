@@ -117,7 +117,11 @@ int linux_btrfs_is_read_only(int subvolume) {
   return (flags & BTRFS_SUBVOL_RDONLY) != 0;
 }
 
-int linux_lock_file(int file) {
-  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+static int set_lock(int file, short type) {
+  struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
   return fcntl(file, F_OFD_SETLK, &lock) == 0 ? 0 : -errno;
 }
+
+int linux_lock_file(int file) { return set_lock(file, F_WRLCK); }
+
+int linux_unlock_file(int file) { return set_lock(file, F_UNLCK); }

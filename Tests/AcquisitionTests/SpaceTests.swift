@@ -105,11 +105,15 @@ final class SmallDisk: Sendable {
 
   /// Takes all the room that is left.
   func fill() {
-    let file = open(filler, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+    let file = open(filler, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
     defer { close(file) }
     let block = [UInt8](repeating: 1, count: 4096)
     while write(file, block, block.count) > 0 {}
   }
 
-  func empty() { unlink(filler) }
+  /// Gives the room back, also while a process that another test is starting has the file open.
+  func empty() {
+    truncate(filler, 0)
+    unlink(filler)
+  }
 }

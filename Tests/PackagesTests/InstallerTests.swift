@@ -324,6 +324,20 @@ struct InstallerTests {
     _ = try place.installer().install(place.manifest(good), from: place.files, snapshot: label, at: 0)
   }
 
+  /// Some other thread may be starting a process at any time.
+  @Test func theLockIsLetGoAlsoWhereAForkedProcessHasItsFile() throws {
+    let place = try RootPlace()
+    let root = PackageRoot(path: place.root)
+    var held: [Int32] = []
+    defer { for file in held { close(file) } }
+    try withExtendedLifetime(root.lock()) {
+      held = try OpenFiles.duplicates(of: place.root + "/var/lib/dpkg/lock-frontend")
+      #expect(throws: PackageFault.locked("var/lib/dpkg/lock-frontend")) { try root.lock() }
+    }
+    #expect(held.count == 1)
+    #expect(throws: Never.self) { try root.lock() }
+  }
+
   @Test func aTakenSnapshotNameIsRefused() throws {
     let place = try RootPlace()
     let good = try place.build("good")

@@ -67,6 +67,20 @@ import Testing
     }
   }
 
+  /// Some other thread may be starting a process at any time.
+  @Test func theLockIsLetGoAlsoWhereAForkedProcessHasItsFile() throws {
+    let directory = try TemporaryDirectory()
+    let anchored = try AnchoredDirectory(opening: directory.path)
+    var held: [Int32] = []
+    defer { for file in held { close(file) } }
+    try withExtendedLifetime(anchored.lock("lock")) {
+      held = try OpenFiles.duplicates(of: directory.file("lock"))
+      #expect(throws: SystemFault.self) { try anchored.lock("lock") }
+    }
+    #expect(held.count == 1)
+    #expect(throws: Never.self) { try anchored.lock("lock") }
+  }
+
   @Test(arguments: ["", ".", "..", "a/b", "/a", "a\0b", String(repeating: "a", count: 256)])
   func aNameIsOneComponent(_ name: String) throws {
     let directory = try TemporaryDirectory()

@@ -70,3 +70,6 @@ int linux_btrfs_is_read_only(int subvolume);
 /// Takes the exclusive lock on all of a file at once, held by the open file and not by the process (F_OFD_SETLK), so that
 /// closing another descriptor of it does not let go; conflicts with fcntl's locks of others. Returns 0 or -errno.
 int linux_lock_file(int file);
+
+/// Lets go of it, also where a process that was just forked still has the open file. Returns 0 or -errno.
+int linux_unlock_file(int file);

@@ -37,7 +37,12 @@ struct PackageRoot: Sendable {
       }
     }
 
-    deinit { if file >= 0 { close(file) } }
+    deinit {
+      guard file >= 0 else { return }
+      // Closing is not enough: a process that another thread is forking holds the open file until it executes its program.
+      _ = linux_unlock_file(file)
+      close(file)
+    }
   }
 
   /// -1 when there is nothing of this name.

@@ -187,7 +187,11 @@ public final class AnchoredDirectory: Sendable {
 final class FileLock: Sendable {
   private let descriptor: Int32
   init(descriptor: Int32) { self.descriptor = descriptor }
-  deinit { close(descriptor) }
+  deinit {
+    // Closing is not enough: a process that another thread is forking holds the open file until it executes its program.
+    flock(descriptor, LOCK_UN)
+    close(descriptor)
+  }
 }
 
 /// Whole reads and writes on a descriptor.
