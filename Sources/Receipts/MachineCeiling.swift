@@ -66,6 +66,7 @@ enum MachineCeiling {
           case .gcpVTPM, .nitroTPM: .notProved(reason: "the TPM is software of the cloud, which the cloud vouches for")
           case .tpm:
             .notProved(reason: "whether the TPM is a chip or the cloud's software, its certificate says and no quote")
+          case .combined: .notProved(reason: "the machines of its members are not told apart")
           case .snp, .tdx, .nitroEnclave, .nvidia:
             .proved(evidence: "the report is signed below every guest's software")
           }
@@ -110,7 +111,7 @@ extension EvidenceKind {
   var encryptsMemory: Bool {
     switch self {
     case .snp, .azure, .tdx, .nitroEnclave: true
-    case .tpm, .gcpVTPM, .nitroTPM, .nvidia: false
+    case .tpm, .gcpVTPM, .nitroTPM, .nvidia, .combined: false
     }
   }
 }

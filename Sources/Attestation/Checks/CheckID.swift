@@ -12,6 +12,9 @@ public struct CheckID: Sendable, Hashable {
     self.title = title
   }
 
+  /// The same check of one member of a combination: `<kind>/<name>`.
+  func of(_ kind: EvidenceKind) -> CheckID { CheckID("\(kind.rawValue)/\(name)", "\(kind.rawValue): \(title)") }
+
   public static func == (left: CheckID, right: CheckID) -> Bool { left.name == right.name }
   public func hash(into hasher: inout Hasher) { hasher.combine(name) }
 }

@@ -52,6 +52,14 @@ public struct CheckList: Sendable {
   /// The result holds no longer than until `end` (Unix milliseconds).
   public mutating func limit(until end: Int64) { deadline = min(deadline ?? end, end) }
 
+  /// Takes over what was demanded, made and waived for one member of a combination, and how long it holds.
+  mutating func include(_ member: CheckList, of kind: EvidenceKind) {
+    checks += member.checks.map { Check(id: $0.id.of(kind), outcome: $0.outcome) }
+    demand(member.demanded.map { $0.of(kind) })
+    waived.formUnion(member.waived.map { $0.of(kind) })
+    if let end = member.deadline { limit(until: end) }
+  }
+
   private mutating func add(_ id: CheckID, _ outcome: CheckOutcome) { checks.append(Check(id: id, outcome: outcome)) }
 
   /// Whether nothing failed so far.

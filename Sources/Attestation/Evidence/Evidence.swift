@@ -8,7 +8,10 @@ public struct Evidence: Sendable {
   static let format = "safebox-evidence/v1"
 
   /// Every kind that this program can read, in the order in which raw forms are tried.
-  public static let formats: [any EvidenceFormat.Type] = [
+  public static let formats: [any EvidenceFormat.Type] = memberFormats + [CombinedEvidence.self]
+
+  /// Those that a combination can have as members: every other.
+  static let memberFormats: [any EvidenceFormat.Type] = [
     TDXEvidence.self,
     AzureEvidence.self,
     SNPEvidence.self,
@@ -24,6 +27,9 @@ public struct Evidence: Sendable {
   public init(_ content: any EvidenceFormat) { self.content = content }
 
   public var kind: EvidenceKind { type(of: content).kind }
+
+  /// The members of a combination; of any other kind, the evidence itself.
+  public var parts: [Evidence] { (content as? CombinedEvidence)?.parts ?? [self] }
 
   /// Reads a file: `safebox-evidence/v1`, or a raw form with what belongs to it beside it.
   public init(reading file: RawEvidence) throws(FieldError) {
@@ -54,21 +60,26 @@ public struct Evidence: Sendable {
     try Content.recognise(file)
   }
 
-  public init(json: JSON) throws(FieldError) { self.init(try Self.content(json)) }
-
-  private static func content(_ json: JSON) throws(FieldError) -> any EvidenceFormat {
+  public init(json: JSON) throws(FieldError) {
     var reader = try ObjectReader(json)
     let format = try reader.string("format", maxBytes: 64)
     guard format == Self.format else {
       throw FieldError(field: "format", expected: Self.format, actual: JSON.string(format).summary)
     }
-    let kind = try Self.format(named: try reader.string("kind", maxBytes: 64), field: "kind")
-    let content = try read(kind, &reader)
-    try reader.finish()
-    return content
+    try self.init(members: &reader, among: Self.formats)
   }
 
-  static func format(named name: String, field: String) throws(FieldError) -> any EvidenceFormat.Type {
+  /// Reads `kind` and the members that this kind has, and nothing else.
+  init(members reader: inout ObjectReader, among formats: [any EvidenceFormat.Type]) throws(FieldError) {
+    let name = try reader.string("kind", maxBytes: 64)
+    let format = try Self.format(named: name, among: formats, field: reader.pathOf("kind"))
+    content = try Self.read(format, &reader)
+    try reader.finish()
+  }
+
+  static func format(
+    named name: String, among formats: [any EvidenceFormat.Type], field: String
+  ) throws(FieldError) -> any EvidenceFormat.Type {
     for format in formats where format.kind.rawValue == name { return format }
     throw FieldError(
       field: field, expected: formats.map { $0.kind.rawValue }.joined(separator: ", "),
@@ -82,10 +93,16 @@ public struct Evidence: Sendable {
   }
 
   public var json: JSON {
-    var object = content.members
+    var object = members
     object["format"] = .string(Self.format)
-    object["kind"] = .string(kind.rawValue)
     return .object(object)
+  }
+
+  /// What ``init(members:among:)`` reads.
+  var members: JSONObject {
+    var object = content.members
+    object["kind"] = .string(kind.rawValue)
+    return object
   }
 
   /// SHA-256 of the RFC 8785 form: the name of the evidence in entries and receipts.

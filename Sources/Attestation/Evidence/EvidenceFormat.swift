@@ -57,8 +57,14 @@ public protocol EvidenceClaims: Sendable {
   var assurance: Assurance { get }
   /// The registers that reference values are compared with, by name, for example `measurement`, `sha256.pcr4`, `rtmr1`.
   var registers: [String: [UInt8]] { get }
+  /// The same registers under the kind of evidence that vouches for them, as releases have them. `kind` is that of the evidence.
+  func measured(as kind: EvidenceKind) -> [EvidenceKind: [String: [UInt8]]]
   /// For programs and people.
   var json: JSON { get }
+}
+
+extension EvidenceClaims {
+  public func measured(as kind: EvidenceKind) -> [EvidenceKind: [String: [UInt8]]] { [kind: registers] }
 }
 
 /// What stands at the end of the chain of trust.

@@ -16,4 +16,6 @@ public enum EvidenceKind: String, Sendable, Hashable, CaseIterable {
   case nitroTPM = "nitrotpm"
   /// An attestation report of an NVIDIA GPU.
   case nvidia = "nvidia-gpu"
+  /// Evidence of several of these, made for one binding.
+  case combined
 }

@@ -51,7 +51,7 @@ public struct AppraisalPolicy: Sendable {
     anchors = try Self.anchors(&reader)
     enrolled = try Self.enrolled(&reader)
     releases = try Self.releases(&reader)
-    platforms = try Self.platforms(&reader)
+    platforms = try Self.platforms(try reader.json("platforms"), among: Evidence.formats, path: "platforms")
     try reader.finish()
   }
 
@@ -59,18 +59,18 @@ public struct AppraisalPolicy: Sendable {
     try self.init(json: try JSON(parsing: bytes, limits: .document(maxBytes: Limits.bytes)))
   }
 
-  private static func platforms(
-    _ reader: inout ObjectReader
+  /// `{KIND: DEMANDS}`.
+  static func platforms(
+    _ json: JSON, among formats: [any EvidenceFormat.Type], path: String
   ) throws(FieldError) -> [EvidenceKind: any PlatformPolicy] {
-    let json = try reader.json("platforms")
     guard let object = json.object, !object.isEmpty else {
       throw FieldError(
-        field: "platforms", expected: "an object with a member for each accepted kind", actual: json.summary)
+        field: path, expected: "an object with a member for each accepted kind", actual: json.summary)
     }
     var platforms: [EvidenceKind: any PlatformPolicy] = [:]
     for (name, value) in object {
-      let format = try Evidence.format(named: name, field: "platforms")
-      platforms[format.kind] = try platform(format, value, path: "platforms.\(name)")
+      let format = try Evidence.format(named: name, among: formats, field: path)
+      platforms[format.kind] = try platform(format, value, path: "\(path).\(name)")
     }
     return platforms
   }
@@ -156,7 +156,7 @@ public struct AppraisalPolicy: Sendable {
     switch releases {
     case .any: checks.waive(.policyRelease, because: "the policy accepts any software")
     case .only(let releases):
-      Release.match(claims.registers, of: Format.kind, among: releases, into: &checks)
+      Release.match(claims.measured(as: Format.kind), among: releases, into: &checks)
     }
   }
 }

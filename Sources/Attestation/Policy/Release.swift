@@ -31,7 +31,8 @@ public struct Release: Sendable, Hashable {
     }
     var references: [EvidenceKind: [String: [[UInt8]]]] = [:]
     for (name, json) in kinds {
-      guard let kind = EvidenceKind(rawValue: name) else {
+      // A combination is measured by its members.
+      guard let kind = EvidenceKind(rawValue: name), kind != .combined else {
         throw FieldError(field: path, expected: "kinds of evidence as names", actual: JSON.string(name).summary)
       }
       references[kind] = try registers(json, path: "\(path).\(name)")
@@ -69,14 +70,22 @@ public struct Release: Sendable, Hashable {
     return ["name": .string(name), "version": .string(version), "references": .object(kinds)]
   }
 
-  /// The registers that do not have an accepted value, by name; empty where the release matches. nil where the release says
-  /// nothing about this kind of evidence: silence matches nothing.
-  func differences(from registers: [String: [UInt8]], of kind: EvidenceKind) -> [Difference]? {
-    guard let expected = references[kind] else { return nil }
-    return expected.sorted { $0.key < $1.key }.compactMap { name, values in
-      if let actual = registers[name], values.contains(actual) { return nil }
-      return Difference(register: name, expected: values, actual: registers[name])
+  /// The registers that do not have an accepted value, by kind and name; empty where the release matches. nil where the release
+  /// says nothing about one of the kinds: silence matches nothing. Were one member of a combination enough, the other could
+  /// come from a machine that runs anything.
+  func differences(from measured: [EvidenceKind: [String: [UInt8]]]) -> [Difference]? {
+    var differences: [Difference] = []
+    for (kind, registers) in measured.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+      guard let expected = references[kind] else { return nil }
+      for (name, values) in expected.sorted(by: { $0.key < $1.key }) {
+        if let actual = registers[name], values.contains(actual) { continue }
+        differences.append(
+          Difference(
+            register: measured.count > 1 ? "\(kind.rawValue)/\(name)" : name, expected: values,
+            actual: registers[name]))
+      }
     }
+    return differences
   }
 
   /// A register with another value than the release has.
@@ -93,17 +102,17 @@ public struct Release: Sendable, Hashable {
   /// Makes the check ``CheckID/policyRelease``: passes by naming the release, fails by naming the registers in which the
   /// nearest one differs.
   static func match(
-    _ registers: [String: [UInt8]], of kind: EvidenceKind, among releases: [Release], into checks: inout CheckList
+    _ measured: [EvidenceKind: [String: [UInt8]]], among releases: [Release], into checks: inout CheckList
   ) {
     var nearest: (release: Release, differences: [Difference])?
     for release in releases {
-      guard let differences = release.differences(from: registers, of: kind) else { continue }
+      guard let differences = release.differences(from: measured) else { continue }
       if differences.isEmpty { return checks.pass(.policyRelease, "\(release.name) \(release.version)") }
       if differences.count < nearest?.differences.count ?? .max { nearest = (release, differences) }
     }
     guard let nearest else {
       return checks.fail(
-        .policyRelease, expected: "a release with reference values for \(kind.rawValue)",
+        .policyRelease, expected: "a release with reference values for \(measured.keys.text)",
         actual: releases.map { "\($0.name) \($0.version)" }.joined(separator: ", "))
     }
     checks.fail(
