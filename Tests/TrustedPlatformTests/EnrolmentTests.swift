@@ -233,12 +233,16 @@ struct EnrolmentTests {
   func directory() throws {
     let directory = try TemporaryDirectory()
     let kept = AuthorityDirectory(directory.file("authority"))
-    let made = try kept.make(name: "Kept", at: now(), validity: day)
+    let made = try kept.make(name: "Kept", at: now(), validity: day, roots: roots)
     let loaded = try kept.load()
     #expect(loaded.certificate == made.certificate)
     #expect(loaded.privateKeyPEM == made.privateKeyPEM)
+    #expect(try kept.roots() == roots)
+    #expect(throws: AuthorityDirectory.Failure.roots(limit: 64, actual: 0)) {
+      try AuthorityDirectory(directory.file("trusting")).make(name: "None", at: now(), validity: day, roots: [])
+    }
     #expect(throws: AuthorityDirectory.Failure.exists(path: directory.file("authority/key.pem"))) {
-      try kept.make(name: "Again", at: now(), validity: day)
+      try kept.make(name: "Again", at: now(), validity: day, roots: roots)
     }
     let attributes = try FileManager.default.attributesOfItem(atPath: directory.file("authority/key.pem"))
     #expect(attributes[.posixPermissions] as? Int == 0o600)

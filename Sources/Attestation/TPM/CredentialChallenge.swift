@@ -22,6 +22,12 @@ public struct CredentialChallenge: Sendable, Hashable {
   /// TPM2B_ENCRYPTED_SECRET without its length: the seed, encrypted to the endorsement key, or a one-time point.
   public let encryptedSecret: [UInt8]
 
+  /// A challenge that was made before.
+  public init(credentialBlob: [UInt8], encryptedSecret: [UInt8]) {
+    self.credentialBlob = credentialBlob
+    self.encryptedSecret = encryptedSecret
+  }
+
   /// Makes a challenge. Check the attestation key's attributes first: a TPM answers for any key that it holds.
   ///
   /// - Parameters:

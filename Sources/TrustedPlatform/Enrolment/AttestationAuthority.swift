@@ -1,4 +1,4 @@
-public import Attestation
+import Attestation
 import CanonicalJSON
 public import Cryptography
 
@@ -6,14 +6,14 @@ public import Cryptography
 /// section 24): it checks the maker's certificate of an endorsement key, has the TPM prove that an attestation key lies
 /// beside it, and certifies that key.
 ///
-/// Two steps, and what is kept in between is a value (``PendingEnrolment``) that the first hands out and the second takes: the
-/// authority holds no list that strangers could fill. Taking it twice certifies the same key twice, which says nothing new.
+/// Two steps, and what is kept in between is a value (``PendingEnrolment``) that the first hands out and the second takes.
+/// ``AuthorityDirectory`` keeps it so that it is taken once.
 public struct AttestationAuthority: Sendable {
   public enum Limits {
     /// The longest name of a box, in bytes of printable ASCII.
     public static let nameBytes = 64
-    /// How long a challenge may be answered, in milliseconds.
-    public static let pending: Int64 = 10 * 60 * 1000
+    /// How long a challenge may be answered, in milliseconds: files are carried by people.
+    public static let pending: Int64 = 24 * 60 * 60 * 1000
     /// Certificates between that of the endorsement key and a root.
     public static let intermediates = 8
   }
@@ -77,7 +77,8 @@ public struct AttestationAuthority: Sendable {
       let challenge = try CredentialChallenge.make(
         endorsementKey: request.endorsementKey, attestationKeyName: request.attestationKey.name, secret: secret)
       return PendingEnrolment(
-        request: request, challenge: challenge, secret: secret, until: at + Limits.pending)
+        id: SecureRandom.bytes(EnrolmentChallenge.idBytes), request: request, challenge: challenge,
+        answer: secret.withUnsafeBytes { SHA256.hash($0) }, until: at + Limits.pending)
     } catch { throw .challenge(error) }
   }
 
@@ -94,7 +95,7 @@ public struct AttestationAuthority: Sendable {
     _ pending: PendingEnrolment, answer: [UInt8], at: Int64, validity: Int64
   ) throws(EnrolmentFailure) -> Certificate {
     guard at <= pending.until else { throw .late(until: pending.until, at: at) }
-    guard pending.secret.isEqual(to: SecretBytes(copying: answer)) else { throw .wrongAnswer }
+    guard SHA256.hash(answer) == pending.answer else { throw .wrongAnswer }
     guard at >= certificate.notBefore, at < certificate.notAfter else {
       throw .authorityExpired(until: certificate.notAfter)
     }
@@ -119,12 +120,7 @@ public struct AttestationAuthority: Sendable {
   }
 
   private static func check(name: String) throws(EnrolmentFailure) {
-    guard (1...Limits.nameBytes).contains(name.utf8.count), name.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
-      throw .field(
-        FieldError(
-          field: "name", expected: "1 to \(Limits.nameBytes) bytes of printable ASCII",
-          actual: "\(name.utf8.count) bytes"))
-    }
+    do { try EnrolmentRequest.check(name: name) } catch { throw .field(error) }
   }
 
   private static func signing<Value>(
@@ -135,13 +131,4 @@ public struct AttestationAuthority: Sendable {
 
   /// Certificates count whole seconds.
   private static func second(_ milliseconds: Int64) -> Int64 { milliseconds / 1000 * 1000 }
-}
-
-/// A challenge that waits for its answer. Only ``challenge`` is for the box.
-public struct PendingEnrolment: Sendable {
-  public let request: EnrolmentRequest
-  public let challenge: CredentialChallenge
-  let secret: SecretBytes
-  /// Unix milliseconds.
-  public let until: Int64
 }

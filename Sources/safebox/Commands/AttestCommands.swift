@@ -5,7 +5,7 @@ import Governance
 import OpenClaims
 import Terminal
 
-/// `attest evidence|verify|explain|policy`.
+/// `attest evidence|verify|explain|convert|authority|key`.
 enum AttestCommands {
   static let command = Command(
     "attest", "make, verify and explain evidence of what runs on a machine",
@@ -49,6 +49,8 @@ enum AttestCommands {
         arguments: [
           file, with, .option("out", value: "file", "where to write; default: standard output", values: .file),
         ], run: convert),
+      AttestationKeyCommands.command,
+      AuthorityCommands.command,
     ])
 
   private static let file = Argument.positional("file", "the evidence, or - for standard input", values: .file)
