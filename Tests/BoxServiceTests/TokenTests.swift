@@ -52,6 +52,24 @@ import Testing
     }
   }
 
+  /// What the box alone proposes, a client would propose in its name.
+  @Test func noClientIsCalledAsTheBoxCallsItself() throws {
+    let made = APIClient.make(name: "key-broker", scopes: [.propose], secret: Array(repeating: 1, count: 32)).client
+    var clients = APIClients()
+    #expect {
+      try clients.add(made)
+    } throws: { ($0 as? FieldError)?.field == "name" }
+    #expect(clients.clients.isEmpty)
+    let written = APIClients([made]).bytes
+    #expect {
+      _ = try APIClients(parsing: written)
+    } throws: { ($0 as? FieldError)?.field == "clients[0].name" }
+    let other = APIClients([
+      APIClient.make(name: "key-brokers", scopes: [.propose], secret: Array(repeating: 1, count: 32)).client
+    ])
+    #expect(try APIClients(parsing: other.bytes).clients == other.clients)
+  }
+
   @Test func tokensAreNowhereInTheDirectory() async throws {
     let home = try await TestBox.Home()
     for file in try FileList.under(home.directory.path) {

@@ -112,23 +112,34 @@ public struct APIClients: Sendable {
         set.insert(scope)
       }
       try add(
-        APIClient(name: name, scopes: set, tokenDigest: tokenDigest, inference: grant ?? InferenceGrant()))
+        APIClient(name: name, scopes: set, tokenDigest: tokenDigest, inference: grant ?? InferenceGrant()),
+        path: "\(path).")
     }
   }
 
-  /// Adds a client; its name must be new.
-  public mutating func add(_ client: APIClient) throws(FieldError) {
+  /// Names under which the box itself proposes. A client of such a name would pass for it, in the log and before the checks of
+  /// what only the box may propose.
+  static let reserved: Set<String> = [KeyProposals.name]
+
+  /// Adds a client; its name must be new, and none of the box's own.
+  ///
+  /// - Parameter path: what stands before the names of fields in errors.
+  public mutating func add(_ client: APIClient, path: String = "") throws(FieldError) {
     guard let first = client.name.utf8.first, first != 45, first != 46, client.name.utf8.count <= 64,
       client.name.utf8.allSatisfy({ (97...122).contains($0) || (48...57).contains($0) || $0 == 45 || $0 == 46 })
     else {
       throw FieldError(
-        field: "name", expected: "1-64 characters of a-z 0-9 . -, first a letter or digit", actual: client.name)
+        field: "\(path)name", expected: "1-64 characters of a-z 0-9 . -, first a letter or digit", actual: client.name)
+    }
+    guard !Self.reserved.contains(client.name) else {
+      throw FieldError(
+        field: "\(path)name", expected: "a name that the box does not use itself", actual: client.name)
     }
     guard !clients.contains(where: { $0.tokenDigest == client.tokenDigest }) else {
-      throw FieldError(field: "token", expected: "a token that no other client has", actual: "one given twice")
+      throw FieldError(field: "\(path)token", expected: "a token that no other client has", actual: "one given twice")
     }
     guard !clients.contains(where: { $0.name == client.name }) else {
-      throw FieldError(field: "name", expected: "a name that is not taken", actual: client.name)
+      throw FieldError(field: "\(path)name", expected: "a name that is not taken", actual: client.name)
     }
     clients.append(client)
   }

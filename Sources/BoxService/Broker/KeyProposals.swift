@@ -6,7 +6,9 @@ import Governance
 /// Holds what is proposed to a broker against what it knows, before anybody is asked to approve it.
 struct KeyProposals: Sendable {
   /// Who proposes what the broker itself has found out.
-  static let broker = Proposer.client("key-broker")
+  static let broker = Proposer.client(name)
+  /// No client of the API has it.
+  static let name = "key-broker"
 
   /// Nil where this box is no broker.
   let vault: KeyVault?
