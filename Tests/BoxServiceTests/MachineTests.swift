@@ -200,6 +200,27 @@ private final class MemoryMachine: Machine {
     await box.stop()
   }
 
+  /// Whoever reaches the box may ask for evidence; the machine is not kept busy by them.
+  @Test func whoAsksTooOftenForEvidenceIsToldWhenToComeAgain() async throws {
+    let (home, machine) = (try await Self.home(), MemoryMachine())
+    let box = try await TestBox(home, machine: machine)
+    let before = machine.memory.withLock(\.quotes)
+    func ask(as client: String? = nil) async throws -> Answer {
+      try await box.call(
+        "POST", "/v1/attestation", ["nonce": .string(String(repeating: "5a", count: 16))], as: client)
+    }
+    for _ in 0..<AttestationPace.Limits.caller.burst { #expect(try await ask().status == 200) }
+    let refused = try await ask()
+    #expect(refused.status == 429 && refused.code == "too_many_attestations")
+    #expect(refused.header("retry-after") == "2")
+    #expect(try await ask(as: "reader").status == 200)
+    home.clock.advance(seconds: 2)
+    #expect(try await ask().status == 200)
+    #expect(try await ask().status == 429)
+    #expect(machine.memory.withLock(\.quotes) - before == Int(AttestationPace.Limits.caller.burst) + 2)
+    await box.stop()
+  }
+
   @Test func theSameCodeIsMeasuredOnceHoweverManyAsk() async throws {
     let (home, machine) = (try await Self.home(), MemoryMachine())
     let box = try await TestBox(home, machine: machine)

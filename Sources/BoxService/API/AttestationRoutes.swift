@@ -6,7 +6,7 @@ import HTTPServer
 
 /// Who the box is, and what its machine says to a caller's nonce.
 struct AttestationRoutes: Sendable {
-  let identity: @Sendable () throws -> IdentityKeeper
+  let attestation: @Sendable () throws -> BoxAttestation
   let core: @Sendable () throws -> BoxCore
 
   var endpoints: [Endpoint] {
@@ -16,20 +16,32 @@ struct AttestationRoutes: Sendable {
         summary: "The identity that the box claims, and its evidence", access: .open,
         answers: [.init(status: 200, description: "Identity and evidence", schema: APISchemas.anyObject)],
         handler: { _ in
-          guard let current = try await identity().current else { throw Self.notYet }
+          guard let current = try await attestation().keeper.current else { throw Self.notYet }
           return HTTPResponse.json(["identity": current.identity.stm, "evidence": current.evidence.json])
         }),
       Endpoint(
         method: "POST", path: "/v1/attestation", operation: "attest",
         summary: "Fresh evidence for a nonce, and the keys for which it speaks", access: .open,
         request: APISchemas.object(["nonce": APISchemas.text]),
-        answers: [.init(status: 200, description: "safebox-attestation/v1", schema: APISchemas.anyObject)],
+        answers: [
+          .init(status: 200, description: "safebox-attestation/v1", schema: APISchemas.anyObject),
+          .init(
+            status: 429, description: "Asked too often; `Retry-After` says when again",
+            mediaType: "application/problem+json", schema: APISchemas.reference("Problem")),
+        ],
         bodyLimit: 1024,
         handler: { call in
           var reader = try ObjectReader(try await call.json(limits: .document(maxBytes: 1024)))
           let nonce = try reader.hex("nonce", count: AttestationAnswer.nonceBytes)
           try reader.finish()
-          guard let answer = try await identity().answer(nonce: nonce) else { throw Self.notYet }
+          let attestation = try attestation()
+          // What can be refused without the machine costs no token.
+          guard await attestation.keeper.current != nil else { throw Self.notYet }
+          let caller = AttestationPace.Caller(client: call.client?.name, peer: call.request.peer)
+          if let seconds = attestation.pace.wait(for: caller, at: attestation.clock()) {
+            throw Self.tooOften(seconds)
+          }
+          guard let answer = try await attestation.keeper.answer(nonce: nonce) else { throw Self.notYet }
           return HTTPResponse.json(answer.json)
         }),
       Endpoint(
@@ -51,6 +63,14 @@ struct AttestationRoutes: Sendable {
           ])
         }),
     ]
+  }
+
+  private static func tooOften(_ seconds: Int64) -> Problem {
+    var problem = Problem(
+      status: 429, code: "too_many_attestations",
+      detail: "the machine makes one quote at a time, and was asked too often")
+    problem.headers = ["Retry-After": "\(seconds)"]
+    return problem
   }
 
   private static let notYet = Problem(

@@ -37,12 +37,12 @@ extension Box {
       ).endpoints
     endpoints +=
       AttestationRoutes(
-        identity: { [self] in
+        attestation: { [self] in
           guard let attestation else {
             throw Problem(status: 404, code: "no_attestation", detail: "no machine vouches for this box")
               .with("next_steps", ["name one in box.json, see docs/attestation.md"])
           }
-          return attestation.keeper
+          return attestation
         }, core: core
       ).endpoints
     endpoints +=

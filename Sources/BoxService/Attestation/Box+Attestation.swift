@@ -11,6 +11,8 @@ struct BoxAttestation: Sendable {
   let keeper: IdentityKeeper
   let sequencer: Sequencer
   let clock: @Sendable () -> Int64
+  /// Of those who ask for evidence.
+  let pace = AttestationPace()
 
   var measurement: CodeMeasurement { CodeMeasurement(measurer: measurer, keeper: keeper, sequencer: sequencer) }
 
