@@ -10,9 +10,10 @@ import Testing
 @Suite struct IdentityTests {
   private static func identity(_ box: TestBox, counter: Int64? = 1) throws -> BoxIdentity {
     BoxIdentity(
-      box: TestBox.name, keys: try TestKeys.box(), channel: Array(repeating: 1, count: 32),
-      wrapping: Array(repeating: 2, count: 32), nonce: Array(repeating: 3, count: 32), size: box.state.size,
-      root: SHA256.hash(utf8: "root"), counter: counter, evidence: SHA256.hash(utf8: "evidence"))
+      BoxIdentity.Bound(
+        box: TestBox.name, keys: try TestKeys.box(), channel: Array(repeating: 1, count: 32),
+        wrapping: Array(repeating: 2, count: 32), nonce: Array(repeating: 3, count: 32), size: box.state.size,
+        root: SHA256.hash(utf8: "root"), counter: counter), evidence: SHA256.hash(utf8: "evidence"))
   }
 
   private static func claim(

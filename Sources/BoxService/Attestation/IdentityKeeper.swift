@@ -81,12 +81,11 @@ actor IdentityKeeper {
 
   private func claim(counter: Int64?) async throws {
     guard let checkpoint = try sequencer.reader.latestCheckpoint()?.checkpoint else { return }
-    var identity = BoxIdentity(
+    let bound = BoxIdentity.Bound(
       box: checkpoint.origin, keys: keys, channel: channel.publicKey, wrapping: wrapping.publicKey,
-      nonce: SecureRandom.bytes(32), size: checkpoint.size, root: checkpoint.root, counter: counter,
-      evidence: SHA256.hash([]))
-    let evidence = try await measurer.evidence(binding: identity.binding.bytes)
-    identity.evidence = try await self.evidence.keep(evidence.json.canonicalBytes())
+      nonce: SecureRandom.bytes(32), size: checkpoint.size, root: checkpoint.root, counter: counter)
+    let evidence = try await measurer.evidence(binding: bound.binding.bytes)
+    let identity = BoxIdentity(bound, evidence: try await self.evidence.keep(evidence.json.canonicalBytes()))
     let expires = (clock() + Self.validity) / 1000
     let claim = try Claim(
       iss: identity.box, sub: identity.box, stm: identity.stm, exp: expires, nce: Hex.encode(SecureRandom.bytes(16)),
