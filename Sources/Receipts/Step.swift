@@ -12,7 +12,7 @@ public enum StepID: String, Sendable, Hashable, CaseIterable {
   case run, tool, registration, asker, calls, grants, chain
   case executionHash = "execution-hash"
   case isolation, seed, standing, answers, linked, ending
-  case identity, evidence, release
+  case identity, evidence, release, measured
 
   /// The steps of the receipt of an action.
   public static let ofActions: [StepID] = [
@@ -28,7 +28,7 @@ public enum StepID: String, Sendable, Hashable, CaseIterable {
     .registration,
     .asker, .calls, .grants, .chain, .executionHash, .isolation, .seed, .standing, .answers, .linked, .ending,
     .identity,
-    .evidence, .release,
+    .evidence, .release, .measured,
   ]
 
   /// What the step is about, in plain words.
@@ -72,6 +72,7 @@ public enum StepID: String, Sendable, Hashable, CaseIterable {
     case .identity: "The box's identity is bound to its hardware"
     case .evidence: "Hardware evidence"
     case .release: "The software is a signed release"
+    case .measured: "The tool is among the code that the machine measured"
     }
   }
 
@@ -92,7 +93,7 @@ public enum StepID: String, Sendable, Hashable, CaseIterable {
     case .execution, .noObjection, .budgets: [.decision]
     case .run: [.genesis]
     case .tool, .asker, .seed: [.run]
-    case .registration, .calls, .isolation, .standing: [.tool]
+    case .registration, .calls, .isolation, .standing, .measured: [.tool]
     case .grants, .chain, .answers, .linked: [.calls]
     case .executionHash: [.chain]
     case .ending: [.executionHash]

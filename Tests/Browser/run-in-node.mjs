@@ -15,7 +15,7 @@ for (const { file, key, policy, at } of JSON.parse(readFileSync(cases, "utf8")))
   results.push({
     verdict: report.verdict,
     steps: report.steps.map(({ id, state, code }) => ({ id, state, code })),
-    told: report.steps.filter(({ id }) => ["identity", "evidence", "release"].includes(id)).map(({ detail }) => detail),
+    told: report.steps.filter(({ id }) => ["identity", "evidence", "release", "measured"].includes(id)).map(({ detail }) => detail),
     explanation: report.explanation,
   });
 }

@@ -13,7 +13,7 @@ struct AttestedReceipt: CustomStringConvertible, Sendable {
   var policy: JSON?
   /// Unix milliseconds; nil for when the identity was recorded.
   var at: Int64?
-  /// What the steps `identity`, `evidence` and `release` come to: an outcome's name, or a code.
+  /// What the steps `identity`, `evidence`, `release` and, of a run, `measured` come to: an outcome's name, or a code.
   let outcomes: [String]
 
   var description: String { "\(name): \(outcomes.joined(separator: ", "))" }
@@ -23,7 +23,7 @@ struct AttestedReceipt: CustomStringConvertible, Sendable {
 enum AttestedReceipts {
   static let all: [AttestedReceipt] = {
     do {
-      return try told() + identities() + evidence()
+      return try told() + identities() + evidence() + measured()
     } catch {
       Issue.record("a receipt cannot be made: \(error)")
       return []
@@ -52,9 +52,50 @@ enum AttestedReceipts {
     return try [("action", action), ("run", run)].map { kind, tell in
       var receipt = try tell(identity).receipt()
       try tamper(&receipt)
+      // The machine measures no code, unless it is told to.
+      let measured = outcomes[1] == "passed" ? "not-applicable" : "not-proved"
       return AttestedReceipt(
-        name: "\(kind), \(name)", bytes: receipt.canonicalBytes(), policy: policy, at: at, outcomes: outcomes)
+        name: "\(kind), \(name)", bytes: receipt.canonicalBytes(), policy: policy, at: at,
+        outcomes: outcomes + (kind == "run" ? [measured] : []))
     }
+  }
+
+  /// A run, and what its machine measured.
+  private static func run(
+    _ name: String, _ events: [RuntimeEvent], policy: JSON?, _ outcomes: [String],
+    tamper: @escaping (inout JSON) -> Void = { _ in }
+  ) throws -> AttestedReceipt {
+    let identity = TestIdentity(runtime: events, evidenceEdit: tamper)
+    return AttestedReceipt(
+      name: "run, \(name)", bytes: try run(identity).receipt().canonicalBytes(), policy: policy, outcomes: outcomes)
+  }
+
+  private static func measured() throws -> [AttestedReceipt] {
+    let certified = try TestAppraisal.certified()
+    let manifest = try SHA256.hash(RunStories.answered().fullManifest.canonicalBytes())
+    let rules = try RuntimeEvent(kind: .policy, name: "constitution 1", digest: SHA256.hash([1]))
+    let tool = try RuntimeEvent(kind: .tool, name: "invoice-triage 1.0.0", digest: manifest)
+    let other = try RuntimeEvent(kind: .tool, name: "invoice-triage 1.0.0", digest: SHA256.hash([2]))
+    let model = try RuntimeEvent(kind: .model, name: "invoice-triage 1.0.0", digest: manifest)
+    let accepted = ["passed", "passed", "not-proved"]
+    return [
+      try run("measured", [rules, tool], policy: certified, accepted + ["passed"]),
+      try run(
+        "measured, no policy", [rules, tool], policy: nil, ["passed", "not-proved", "not-proved", "not-proved"]),
+      try run("not measured, no policy", [rules], policy: nil, ["passed", "not-proved", "not-proved", "not-proved"]),
+      try run("not measured", [rules], policy: certified, accepted + ["measured.tool"]),
+      try run("nothing measured", [], policy: certified, accepted + ["measured.tool"]),
+      try run("another tool of its name", [rules, other], policy: certified, accepted + ["measured.tool"]),
+      try run("a model of its digest", [rules, model], policy: certified, accepted + ["measured.tool"]),
+      // Events that the register does not replay to are nobody's.
+      try run(
+        "taken out", [rules, tool], policy: certified,
+        ["passed", "evidence.runtime.replay", "not-proved", "not-proved"]
+      ) { $0 = $0.setting("runtime.1", to: nil) },
+      try run(
+        "put in", [rules], policy: certified, ["passed", "evidence.runtime.replay", "not-proved", "not-proved"]
+      ) { $0 = $0.setting("runtime", to: [rules.json, tool.json]) },
+    ]
   }
 
   private static func told() throws -> [AttestedReceipt] {
@@ -162,7 +203,7 @@ enum AttestedReceipts {
 
   @Test(arguments: AttestedReceipts.all) func comesToItsOutcomes(_ item: AttestedReceipt) throws {
     let report = try report(item)
-    let steps = report.steps.filter { [.identity, .evidence, .release].contains($0.id) }
+    let steps = report.steps.filter { [.identity, .evidence, .release, .measured].contains($0.id) }
     #expect(steps.map { $0.outcome.failure?.code ?? $0.outcome.name } == item.outcomes, "\(report.failures)")
     let isRefused = item.outcomes.contains { $0.contains(".") }
     #expect(report.verdict == (isRefused ? .rejected : .accepted))

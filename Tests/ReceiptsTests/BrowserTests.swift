@@ -69,7 +69,7 @@ import Testing
 
   /// What is said of the machine where nothing failed.
   private static func machine(_ report: ReceiptReport) -> [JSON] {
-    report.steps.filter { [.identity, .evidence, .release].contains($0.id) }.map {
+    report.steps.filter { [.identity, .evidence, .release, .measured].contains($0.id) }.map {
       .string($0.outcome.failure == nil ? $0.outcome.detail : "")
     }
   }

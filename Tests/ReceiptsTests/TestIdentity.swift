@@ -18,6 +18,8 @@ struct TestIdentity {
   /// What the evidence is made for; nil for the identity.
   var extraData: [UInt8]?
   var bank = BankAlgorithm.sha256
+  /// The code that was measured at run time; nil for a machine that measures none.
+  var runtime: [RuntimeEvent]?
   var quoteEdit: (inout TPMMint.Quote) -> Void = { _ in }
   /// Changes the evidence before the identity names it.
   var evidenceEdit: (inout JSON) -> Void = { _ in }
@@ -33,8 +35,10 @@ struct TestIdentity {
     let evidence: JSON
   }
 
-  static func registers(_ bank: BankAlgorithm) throws -> PCRBank {
-    try PCRBank(algorithm: bank, values: [4: bank.hash([4]), 7: bank.hash([7])])
+  static func registers(_ bank: BankAlgorithm, _ runtime: [RuntimeEvent]? = nil) throws -> PCRBank {
+    var values = [4: bank.hash([4]), 7: bank.hash([7])]
+    if let runtime { values[14] = try RuntimeLog(runtime).replay(from: bank.zeros, algorithm: bank) }
+    return try PCRBank(algorithm: bank, values: values)
   }
 
   func tell(_ box: TestBox) throws -> Told {
@@ -47,8 +51,9 @@ struct TestIdentity {
     identityEdit(&identity)
     let binding = SHA256.hash(JSON.object(identity).canonicalBytes()).bytes
     let quoted = try Self.mint.evidence(
-      [try Self.registers(bank)], extraData: extraData ?? binding,
-      certificates: [try Self.mint.certificate(by: Self.root.get())], change: quoteEdit)
+      [try Self.registers(bank, runtime)], extraData: extraData ?? binding,
+      certificates: [try Self.mint.certificate(by: Self.root.get())],
+      logs: MeasurementLogs(runtime: try runtime.map { try RuntimeLog($0) }), change: quoteEdit)
     var evidence = Evidence(quoted).json
     evidenceEdit(&evidence)
     identity["evidence"] = .string(digest(of: evidence))

@@ -156,6 +156,7 @@ const runStepTitles = [
   ["linked", "What the calls changed and started"],
   ["ending", "The tool comes to this outcome"],
   ...stepTitles.slice(-3),
+  ["measured", "The tool is among the code that the machine measured"],
 ];
 
 const runReadingChecks = {
@@ -360,6 +361,22 @@ const runChecks = {
         return notProved(`The run was ended by ${failure}, from outside the tool: no repetition shows that, and it is the box's word.`);
       }
       return notProved("That the tool comes to this from these answers is shown by doing it again with the run's bundle: safebox run replay.");
+    },
+  },
+};
+
+/** After the evidence: what it says of the code that was measured while the box ran. */
+const measuredChecks = {
+  measured: {
+    needs: ["tool"],
+    async run(c) {
+      if (c.attestation === undefined) return notProved("It rests on evidence that was held against a policy and accepted.");
+      const { measurements } = c.attestation.claims;
+      if (measurements === undefined || measurements.runtime === null) return notApplicable("The evidence measures no code at run time.");
+      const { runtime, register } = measurements;
+      const place = runtime.findIndex(({ kind, digest }) => kind === "tool" && digest === c.manifestDigest);
+      if (place < 0) throw new Failure("measured.tool", `tool ${c.manifestDigest} among what was measured`, `${countText(runtime.length, "event")} without it`);
+      return `Event ${place + 1} of the ${runtime.length} that yield ${register}.`;
     },
   },
 };

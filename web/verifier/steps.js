@@ -51,7 +51,7 @@ async function verifyReceipt(bytes, expected, appraisal = null) {
   const isRun = formatOf(c.json) === runFormat;
   const steps = [];
   const passed = new Set();
-  const own = isRun ? { ...runReadingChecks, ...runChecks } : { ...readingChecks, ...decisionChecks };
+  const own = isRun ? { ...runReadingChecks, ...runChecks, ...measuredChecks } : { ...readingChecks, ...decisionChecks };
   const checks = { ...logChecks, ...attestedChecks, ...own };
   for (const [id, title] of isRun ? runStepTitles : stepTitles) {
     const { needs = [], run } = checks[id];

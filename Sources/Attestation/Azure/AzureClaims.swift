@@ -2,7 +2,7 @@ public import CanonicalJSON
 import Cryptography
 
 /// What genuine evidence of an Azure confidential VM says.
-public struct AzureClaims: EvidenceClaims {
+public struct AzureClaims: MeasuringClaims {
   public enum Hardware: Sendable {
     case snp(SNPClaims)
     case tdx(VerifiedTDXQuote)

@@ -7,7 +7,7 @@ public struct MeasurementClaims: Sendable, Hashable {
   /// The runtime events; nil where there was no log of them, or where it does not hold.
   public internal(set) var runtime: RuntimeLog?
   /// The register of runtime events, as releases name it.
-  let registerName: String
+  public let registerName: String
 
   init(registerName: String) { self.registerName = registerName }
 
@@ -19,4 +19,9 @@ public struct MeasurementClaims: Sendable, Hashable {
   private func json(_ log: RuntimeLog) -> JSON {
     ["register": .string(registerName), "locked": .bool(log.isLocked), "events": log.json]
   }
+}
+
+/// Claims of evidence whose platform has a register for code that is measured at run time.
+public protocol MeasuringClaims: EvidenceClaims {
+  var measurements: MeasurementClaims { get }
 }

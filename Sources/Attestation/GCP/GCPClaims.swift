@@ -2,7 +2,7 @@ public import CanonicalJSON
 import Cryptography
 
 /// What genuine evidence of a Google vTPM says.
-public struct GCPClaims: EvidenceClaims {
+public struct GCPClaims: MeasuringClaims {
   public let assurance: Assurance
   /// What Google certifies of the machine.
   public let machine: GCPInstanceCertificate

@@ -74,7 +74,7 @@ public struct NitroTPMEvidence: EvidenceFormat {
 }
 
 /// What genuine evidence says about an instance with NitroTPM.
-public struct NitroTPMClaims: EvidenceClaims {
+public struct NitroTPMClaims: MeasuringClaims {
   public let assurance: Assurance
   public let document: NitroDocument
   /// How old the document was when it was judged, in milliseconds.

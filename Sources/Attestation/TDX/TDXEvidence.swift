@@ -71,7 +71,7 @@ public struct TDXEvidence: EvidenceFormat, Hashable {
 }
 
 /// What a genuine quote says, and what the logs prove.
-public struct TDXClaims: EvidenceClaims, Hashable {
+public struct TDXClaims: MeasuringClaims, Hashable {
   public let quote: VerifiedTDXQuote
   public let measurements: MeasurementClaims
 

@@ -2,7 +2,7 @@ public import CanonicalJSON
 import Cryptography
 
 /// What a genuine quote of a TPM says.
-public struct TPMClaims: EvidenceClaims {
+public struct TPMClaims: MeasuringClaims {
   public let assurance: Assurance
   public let quote: VerifiedQuote
   public let measurements: MeasurementClaims

@@ -47,6 +47,7 @@ struct RunVerification: Verifying {
     case .answers: try sayAnswers()
     case .linked: try sayLinked()
     case .ending: try sayEnding()
+    case .measured: try checkMeasured()
     default: throw Self.incomplete(id)
     }
   }
