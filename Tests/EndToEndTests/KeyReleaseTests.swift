@@ -7,72 +7,17 @@ import Testing
 /// measured is what the owners accept, and nowhere else.
 @Suite(.enabled(if: SoftwareTPM.isReady, Comment(rawValue: SoftwareTPM.absence)))
 struct KeyReleaseTests {
-  private static let automatic: JSON = ["rule": "automatic", "checks": []]
-
-  /// A broker that runs, with its address and the digest of its key.
-  private final class Broker {
-    let box: TestBox
-    var url = ""
-    var key = ""
-
-    init(root: String) throws {
-      box = try TestBox(starts: false) { constitution in
-        var policies = constitution["policies"]?.object ?? [:]
-        policies["keys"] = ["covers": ["key.*"], "rule": KeyReleaseTests.automatic]
-        constitution["policies"] = .object(policies)
-      }
-      let kek = try box.directory.write(Array(String(repeating: "5a", count: 32).utf8), to: "kek")
-      try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: kek)
-      let authority = try box.directory.write(Array(root.utf8), to: "root.pem")
-      let file = box.data + "/box.json"
-      var configuration = try #require(
-        try JSON(parsing: [UInt8](Data(contentsOf: URL(fileURLWithPath: file))), limits: .document(maxBytes: 65536))
-          .object)
-      configuration["broker"] = [
-        "listen": "127.0.0.1:0", "kek": ["type": "file", "path": .string(kek)],
-        "authorities": [["name": "swtpm", "certificate": .string(authority), "assurance": "software"]],
-      ]
-      try Data(JSON.object(configuration).canonicalBytes()).write(to: URL(fileURLWithPath: file))
-      try start()
-    }
-
-    func start() throws {
-      try box.start()
-      let words = box.readyLine.split(separator: " ").map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }
-      url = "https://" + words[try #require(words.lastIndex(of: "broker")) + 1]
-      key = words[try #require(words.lastIndex(of: "key")) + 1]
-    }
-  }
-
-  /// One box: its name, its TPM, and how it runs commands.
-  private struct Machine {
-    let name: String
-    let tpm: SoftwareTPM
-    let broker: Broker
-    let issuer: String
-
-    func run(
-      _ command: String, _ more: String..., expecting status: Int32 = 0, _ location: SourceLocation = #_sourceLocation
-    ) throws -> SpawnedProcess.Ending {
-      let own = [
-        "--broker", broker.url, "--broker-key", broker.key, "--name", name, "--tpm", tpm.tcti, "--certificates", issuer,
-      ]
-      return try Safebox.run(
-        command.split(separator: " ").map(String.init) + own + more, expecting: status, location)
-    }
-  }
-
   @Test func oneChangedMeasuredByteGetsNothingAndTheEntryNamesTheRegister() async throws {
     try await story {
       let manufacturer = try TemporaryDirectory()
       let (good, other) = (
         try SoftwareTPM(manufacturer: manufacturer), try SoftwareTPM(manufacturer: manufacturer)
       )
-      let broker = try Broker(root: good.root)
+      let broker = try BrokerRoom(roots: [good.root])
       let files = try TemporaryDirectory()
       let issuer = try files.write(Array(good.issuer.utf8), to: "issuer.pem")
-      let a = Machine(name: "a.example", tpm: good, broker: broker, issuer: issuer)
-      let impostor = Machine(name: "a.example", tpm: other, broker: broker, issuer: issuer)
+      let a = BrokerClient(name: "a.example", tpm: good, broker: broker, issuer: issuer)
+      let impostor = BrokerClient(name: "a.example", tpm: other, broker: broker, issuer: issuer)
       let token = try broker.box.token("read", "propose", "vote")
 
       // Nothing but zeros was measured: that is what the release says.
@@ -107,7 +52,7 @@ struct KeyReleaseTests {
       // The same code on another machine is not this box; another name has no grant.
       let borrowed = try impostor.run("unseal", "--in", sealed, "--out", files.file("borrowed"), expecting: 4)
       #expect(borrowed.errors.contains("broker.enrolment") || borrowed.errors.contains("tpm.ak-trust"))
-      let stranger = Machine(name: "b.example", tpm: other, broker: broker, issuer: issuer)
+      let stranger = BrokerClient(name: "b.example", tpm: other, broker: broker, issuer: issuer)
       #expect(
         try stranger.run("unseal", "--in", sealed, "--out", files.file("strange"), expecting: 4).errors
           .contains("broker.grant"))
@@ -115,7 +60,7 @@ struct KeyReleaseTests {
       // A restarted broker knows the key still, and no nonce.
       try broker.box.stop()
       try broker.start()
-      let again = Machine(name: "a.example", tpm: good, broker: broker, issuer: issuer)
+      let again = BrokerClient(name: "a.example", tpm: good, broker: broker, issuer: issuer)
       _ = try again.run("unseal", "--in", sealed, "--out", files.file("again"))
       #expect(try files.read("again") == content)
 

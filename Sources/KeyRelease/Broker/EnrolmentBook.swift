@@ -69,7 +69,7 @@ public final class EnrolmentBook: Sendable {
         actual: key.attributes.names.joined(separator: ", "))
     }
     if let assurance = try authorities.assurance(
-      of: key.key, request.attestationCertificates, at: at, field: "akCertificates"),
+      of: key.key, for: .attestationKeyCertificate, request.attestationCertificates, at: at, field: "akCertificates"),
       let leaf = request.attestationCertificates.first
     {
       return .proved(
@@ -78,7 +78,8 @@ public final class EnrolmentBook: Sendable {
     }
     let assurance =
       try authorities.assurance(
-        of: request.endorsementKey.key, request.endorsementCertificates, at: at, field: "ekCertificates") ?? .software
+        of: request.endorsementKey.key, for: .endorsementKeyCertificate, request.endorsementCertificates, at: at,
+        field: "ekCertificates") ?? .software
     let enrolment = KeyEnrolment(
       box: request.box, ak: key.name, ek: SHA256.hash(request.endorsementKey.bytes), assurance: assurance,
       proof: .activation)

@@ -60,15 +60,23 @@ public struct EnrolmentAuthorities: Sendable {
 
   /// Who vouches for a key with these certificates, leaf first; nil for a key without any.
   ///
-  /// - Throws: `FieldError` for certificates of another key or that lead to no anchor: a chain that is shown must hold.
+  /// - Parameter purpose: what the certificate must say that the key is for. A public area is the box's word: without this, a
+  ///   certified key that signs anything could be shown as one that signs quotes alone.
+  /// - Throws: `FieldError` for certificates of another key, for another purpose, or that lead to no anchor: a chain that is
+  ///   shown must hold.
   func assurance(
-    of key: TPMPublicKey, _ chain: [[UInt8]], at: Int64, field: String
+    of key: TPMPublicKey, for purpose: OID, _ chain: [[UInt8]], at: Int64, field: String
   ) throws(FieldError) -> KeyEnrolment.Assurance? {
     guard let first = chain.first else { return nil }
     do {
       let leaf = try Certificate(der: first)
       guard leaf.publicKey.spkiDER == key.spkiDER else {
         throw FieldError(field: field, expected: "a certificate of this key", actual: "one of another key")
+      }
+      guard leaf.extendedKeyUsage?.contains(purpose) == true else {
+        throw FieldError(
+          field: field, expected: "a certificate for \(purpose)",
+          actual: leaf.extendedKeyUsage?.map(\.description).joined(separator: ", ") ?? "one for no purpose")
       }
       var intermediates: [Certificate] = []
       for der in chain.dropFirst() { intermediates.append(try Certificate(der: der)) }

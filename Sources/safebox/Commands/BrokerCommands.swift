@@ -27,7 +27,11 @@ enum BrokerCommands {
       Command(
         "enrol", "make this box known to a broker by its TPM",
         discussion: "Exit code 3: the broker's owners decide over the proposal whose digest is printed.",
-        arguments: KeyReleaseArguments.all, run: enrol),
+        arguments: KeyReleaseArguments.all + [
+          .option(
+            "ak-certificates", value: "file",
+            "PEM chain of the attestation key, from an authority that the broker accepts", values: .file)
+        ], run: enrol),
       Command(
         "grant", "propose that a box may have a key", arguments: pair + ProposeCommand.submission,
         run: { try await propose(ActionType.grantKey, $0) }),
@@ -62,8 +66,12 @@ enum BrokerCommands {
     let device = try machine.device()
     let attestationKey = try await device.attestationKey()
     let endorsement = try await device.endorsementKey()
+    let certificates =
+      try arguments.value("ak-certificates").map { path in
+        try Certificate.all(pem: String(decoding: try Files.read(path, limit: 65536), as: UTF8.self)).map(\.der)
+      } ?? []
     let request = EnrolmentRequest(
-      box: machine.client.box, attestationKey: attestationKey.publicArea, attestationCertificates: [],
+      box: machine.client.box, attestationKey: attestationKey.publicArea, attestationCertificates: certificates,
       endorsementKey: endorsement.publicArea,
       endorsementCertificates: (endorsement.certificate.map { [$0] } ?? []) + machine.intermediates)
     let proposal = try await machine.client.enrol(request) { credential, secret in
