@@ -3,7 +3,7 @@ import Cryptography
 
 /// Certificates, revocation lists and DER come with evidence, from whoever wants to be trusted.
 enum X509Targets {
-  private static let anchors = TrustAnchors.compiledIn.anchors.map(\.certificate)
+  private static let anchors = TrustAnchors.compiledIn.anchors.map(\.certificate.der)
 
   /// What is read as DER has no second encoding.
   static let der = FuzzTarget(

@@ -59,6 +59,28 @@ static inline EVP_PKEY *copenssl_ec_key(const char *group, const unsigned char *
   return key;
 }
 
+/* An RSA key of a big-endian modulus without leading zeros, at most 1024 bytes, and an exponent. */
+static inline EVP_PKEY *copenssl_rsa_public_key(const unsigned char *modulus, size_t modulus_count, uint32_t exponent) {
+  unsigned char little_endian[1024];
+  EVP_PKEY *key = NULL;
+  if (modulus_count > sizeof little_endian) return NULL;
+  for (size_t index = 0; index < modulus_count; index++) little_endian[index] = modulus[modulus_count - 1 - index];
+  OSSL_PARAM parameters[] = {
+      OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_N, little_endian, modulus_count),
+      OSSL_PARAM_construct_uint32(OSSL_PKEY_PARAM_RSA_E, &exponent),
+      OSSL_PARAM_construct_end(),
+  };
+  EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+  if (!context) return NULL;
+  if (EVP_PKEY_fromdata_init(context) != 1 ||
+      EVP_PKEY_fromdata(context, &key, EVP_PKEY_PUBLIC_KEY, parameters) != 1) {
+    EVP_PKEY_free(key);
+    key = NULL;
+  }
+  EVP_PKEY_CTX_free(context);
+  return key;
+}
+
 /* A public key on the curve of another key: a third of the time of looking the curve up by name. Refuses points that
    are not on the curve. */
 static inline EVP_PKEY *copenssl_ec_public_key(EVP_PKEY *curve, const unsigned char *point, size_t point_count) {

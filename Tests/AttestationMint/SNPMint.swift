@@ -41,7 +41,7 @@ public struct SNPMint: Sendable {
         }))
     certificates = [leaf.der, issuer.certificate.der]
     anchor = TrustAnchor(
-      name: "Test", purpose: .amdSEV, certificate: root.certificate.der, assurance: .hardware(vendor: "Test"))
+      name: "Test", purpose: .amdSEV, certificate: root.certificate, assurance: .hardware(vendor: "Test"))
   }
 
   public struct Extension: Sendable {

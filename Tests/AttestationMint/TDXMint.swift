@@ -61,7 +61,7 @@ public struct TDXMint: Sendable {
   /// The root, for a policy or a verification that accepts it.
   public var anchor: TrustAnchor {
     TrustAnchor(
-      name: "mint", purpose: .intelSGX, certificate: root.certificate.der, assurance: .software(name: "mint"))
+      name: "mint", purpose: .intelSGX, certificate: root.certificate, assurance: .software(name: "mint"))
   }
 
   public var anchorJSON: JSON {
@@ -142,7 +142,7 @@ public struct TDXMint: Sendable {
       versions += named([2, UInt64(index) + 1], DERWriter.integer([component]))
     }
     versions += named([2, 17], DERWriter.integer([pceSVN]))
-    versions += named([2, 18], DERWriter.octetString([UInt8](repeating: 0, count: 16)))
+    versions += named([2, 18], DERWriter.octetString(components))
     return DERWriter.sequence(
       named([1], DERWriter.octetString([UInt8](repeating: 1, count: 16))), named([2], DERWriter.sequence(versions)),
       named([3], DERWriter.octetString(pceID)), named([4], DERWriter.octetString(fmspc)),

@@ -12,7 +12,7 @@ const results = [];
 for (const item of parseJSON(new Uint8Array(readFileSync(cases)), limits)) {
   const binding = item.get("nonce") === "any" ? null : decodeHex(item.get("nonce"));
   try {
-    const policy = readAppraisalPolicy(item.get("policy"));
+    const policy = await readAppraisalPolicy(item.get("policy"));
     const report = await appraiseEvidence(readEvidence(item.get("evidence")), policy, { at: item.get("at"), binding });
     const checks = report.checks.map(({ id, state }) => ({ id, state }));
     results.push({ verdict: report.verdict, deadline: report.deadline, checks });

@@ -19,7 +19,7 @@ async function time({ evidence, policy, at, nonce }, count) {
   const read = (text) => parseJSON(encoder.encode(text), limits);
   for (let run = -3; run < count; run++) {
     const start = performance.now();
-    const report = await appraiseEvidence(readEvidence(read(evidence)), readAppraisalPolicy(read(policy)), { at, binding });
+    const report = await appraiseEvidence(readEvidence(read(evidence)), await readAppraisalPolicy(read(policy)), { at, binding });
     if (run >= 0) microseconds.push((performance.now() - start) * 1000);
     if (report.verdict !== "accepted") throw new Error(JSON.stringify(report.checks.filter(({ state }) => state === "failed")));
   }

@@ -11,7 +11,7 @@ const results = [];
 const limits = { maxBytes: 1 << 20, maxStringBytes: 1 << 20, integersOnly: true };
 const readPolicy = (path) => readAppraisalPolicy(parseJSON(new Uint8Array(readFileSync(path)), limits));
 for (const { file, key, policy, at } of JSON.parse(readFileSync(cases, "utf8"))) {
-  const report = await verifyReceipt(new Uint8Array(readFileSync(file)), await expectedBox(key), policy === undefined ? null : { policy: readPolicy(policy), at: at ?? null });
+  const report = await verifyReceipt(new Uint8Array(readFileSync(file)), await expectedBox(key), policy === undefined ? null : { policy: await readPolicy(policy), at: at ?? null });
   results.push({
     verdict: report.verdict,
     steps: report.steps.map(({ id, state, code }) => ({ id, state, code })),

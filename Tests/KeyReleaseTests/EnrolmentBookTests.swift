@@ -24,7 +24,7 @@ import Testing
     EnrolmentBook(
       authorities: EnrolmentAuthorities(anchors: [
         TrustAnchor(
-          name: "authority", purpose: .tpm, certificate: authority.certificate.der,
+          name: "authority", purpose: .tpm, certificate: authority.certificate,
           assurance: .hardware(vendor: "authority"))
       ]), now: now)
   }

@@ -61,7 +61,7 @@ import Testing
     let hardware = try SNPMint()
     let amd: JSON = [
       [
-        "name": "Test", "purpose": "amd-sev", "certificate": .string(Base64.encode(hardware.anchor.certificate)),
+        "name": "Test", "purpose": "amd-sev", "certificate": .string(Base64.encode(hardware.anchor.certificate.der)),
         "assurance": "hardware",
       ]
     ]

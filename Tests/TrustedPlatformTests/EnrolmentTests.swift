@@ -58,7 +58,7 @@ struct EnrolmentTests {
     let collector = TPMCollector(device: device, key: kind, certificates: [certificate.der])
     let evidence = try Evidence(json: try await collector.evidence(binding: binding, runtime: runtime).json)
     let anchor = TrustAnchor(
-      name: "test", purpose: .tpm, certificate: authority.certificate.der, assurance: .software(name: "swtpm"))
+      name: "test", purpose: .tpm, certificate: authority.certificate, assurance: .software(name: "swtpm"))
     func checks(_ binding: [UInt8], at: Int64, _ anchors: [TrustAnchor]) -> CheckList {
       var checks = CheckList()
       let context = VerificationContext(

@@ -206,7 +206,7 @@ function startPage() {
     policy = null;
     try {
       const bytes = new Uint8Array(await chosen.slice(0, appraisalPolicyLimits.maxBytes + 1).arrayBuffer());
-      const read = readAppraisalPolicy(parseJSON(bytes, appraisalPolicyLimits));
+      const read = await readAppraisalPolicy(parseJSON(bytes, appraisalPolicyLimits));
       if (mine === choice) keepPolicy(read, "read", `Policy “${read.name}” from ${chosen.name}.`);
     } catch (error) {
       if (mine === choice) keepPolicy(null, "refused", `No policy: ${chosen.name} is none that can be read (${error.message}).`);

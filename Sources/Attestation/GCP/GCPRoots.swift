@@ -3,17 +3,15 @@ import Cryptography
 /// Google's roots of the keys of virtual TPMs, and the published intermediates below them (pki.goog/cloud_integrity).
 enum GCPRoots {
   /// Until 2122-07-08, and until 2118-04-06 for machines of before 2022.
-  static let anchors = [("EK/AK CA Root", ekAKRoot), ("tpm_ek_v1_cloud_host_root", tpmEKRoot)].map { name, text in
-    TrustAnchor(
-      name: "Google \(name)", purpose: .googleVTPM, certificate: Base64.decode(text) ?? [],
-      assurance: .hardware(vendor: "Google"))
-  }
+  static let anchors = [
+    TrustAnchor(publishedBy: "Google", name: "Google EK/AK CA Root", purpose: .googleVTPM, ekAKRoot),
+    TrustAnchor(publishedBy: "Google", name: "Google tpm_ek_v1_cloud_host_root", purpose: .googleVTPM, tpmEKRoot),
+  ].compactMap(\.self)
 
   /// Trusted for nothing: each is verified up to a root whenever it is used. Without them a machine, which keeps the
   /// certificate of its key alone, would have to fetch them.
-  static let intermediates = [ekAKIntermediate3, tpmEKIntermediate2, tpmEKIntermediate3].compactMap {
-    Base64.decode($0)
-  }
+  static let intermediates = [ekAKIntermediate3, tpmEKIntermediate2, tpmEKIntermediate3]
+    .compactMap(Certificate.init(published:))
 
   private static let ekAKRoot =
     "MIIGATCCA+mgAwIBAgIUAKZdpPnjKPOANcOnPU9yQyvfFdwwDQYJKoZIhvcNAQELBQAwfjELMAkGA1UEBhMCVVMxEzARBgNVBAgTCkNhbGlm"

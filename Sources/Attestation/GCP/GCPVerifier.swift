@@ -75,10 +75,9 @@ struct GCPVerifier {
     of key: TPMTPublic, in context: VerificationContext, _ checks: inout CheckList
   ) -> Assurance? {
     // Google publishes its intermediates beside its roots; machines keep the last certificate only.
-    let certificates = evidence.certificates.isEmpty ? [] : evidence.certificates + GCPRoots.intermediates
-    return TPMKeyVerifier.verifyTrust(
-      of: key.key, name: key.name, certificates: certificates, purpose: .googleVTPM, keyPurpose: nil,
-      in: context, into: &checks)
+    TPMKeyVerifier.verifyTrust(
+      of: key.key, name: key.name, certificates: evidence.certificates, purpose: .googleVTPM,
+      published: GCPRoots.intermediates, keyPurpose: nil, in: context, into: &checks)
   }
 
   private func verifyInstance(isTrusted: Bool, _ checks: inout CheckList) -> GCPInstanceCertificate? {

@@ -4,9 +4,8 @@ import Cryptography
 enum NVIDIARoots {
   static let anchors = [
     TrustAnchor(
-      name: "NVIDIA Device Identity CA", purpose: .nvidiaDevice, certificate: Base64.decode(deviceIdentity) ?? [],
-      assurance: .hardware(vendor: "NVIDIA"))
-  ]
+      publishedBy: "NVIDIA", name: "NVIDIA Device Identity CA", purpose: .nvidiaDevice, deviceIdentity)
+  ].compactMap(\.self)
 
   private static let deviceIdentity =
     "MIICCzCCAZCgAwIBAgIQLTZwscoQBBHB/sDoKgZbVDAKBggqhkjOPQQDAzA1MSIwIAYDVQQDDBlOVklESUEgRGV2aWNlIElk"

@@ -80,14 +80,12 @@ enum NVIDIAVerifier {
   private static func chain(
     from signer: Signer, in context: VerificationContext, into checks: inout CheckList
   ) -> TrustAnchor? {
-    let trusted = context.anchors.anchors(for: .nvidiaDevice).compactMap { anchor in
-      (try? Certificate(der: anchor.certificate)).map { (anchor, $0) }
-    }
+    let trusted = context.anchors.anchors(for: .nvidiaDevice)
     do throws(PathFault) {
       let path = try CertificatePath.verify(
-        leaf: signer.leaf, intermediates: signer.authorities, anchors: trusted.map(\.1), at: context.at)
+        leaf: signer.leaf, intermediates: signer.authorities, anchors: trusted.map(\.certificate), at: context.at)
       let strays = signer.authorities.filter { !path.chain.contains($0) }
-      guard strays.isEmpty, let anchor = trusted.first(where: { $0.1 == path.anchor })?.0 else {
+      guard strays.isEmpty, let anchor = trusted.first(where: { $0.certificate == path.anchor }) else {
         checks.fail(
           .nvidiaChain, expected: "the certificates of the path and no others", actual: "\(strays.count) others")
         return nil

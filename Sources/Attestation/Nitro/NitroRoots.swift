@@ -5,10 +5,8 @@ import Cryptography
 /// instances with NitroTPM.
 enum NitroRoots {
   static let anchors = [
-    TrustAnchor(
-      name: "AWS Nitro Enclaves Root G1", purpose: .awsNitro, certificate: Base64.decode(g1) ?? [],
-      assurance: .hardware(vendor: "AWS"))
-  ]
+    TrustAnchor(publishedBy: "AWS", name: "AWS Nitro Enclaves Root G1", purpose: .awsNitro, g1)
+  ].compactMap(\.self)
 
   private static let g1 =
     "MIICETCCAZagAwIBAgIRAPkxdWgbkK/hHUbMtOTn+FYwCgYIKoZIzj0EAwMwSTELMAkGA1UEBhMCVVMxDzANBgNVBAoMBkFt"

@@ -97,13 +97,11 @@ enum NitroVerifier {
   private static func chain(
     from signer: Signer, in context: VerificationContext, into checks: inout CheckList
   ) -> (chain: [Certificate], anchor: TrustAnchor)? {
-    let trusted = context.anchors.anchors(for: .awsNitro).compactMap { anchor in
-      (try? Certificate(der: anchor.certificate)).map { (anchor, $0) }
-    }
+    let trusted = context.anchors.anchors(for: .awsNitro)
     do throws(PathFault) {
       let path = try CertificatePath.verify(
-        leaf: signer.leaf, intermediates: signer.authorities, anchors: trusted.map(\.1), at: context.at)
-      guard let anchor = trusted.first(where: { $0.1 == path.anchor })?.0 else { return nil }
+        leaf: signer.leaf, intermediates: signer.authorities, anchors: trusted.map(\.certificate), at: context.at)
+      guard let anchor = trusted.first(where: { $0.certificate == path.anchor }) else { return nil }
       checks.limit(until: path.deadline)
       checks.pass(.nitroChain, path.chain.map { $0.subject.commonName ?? "?" }.joined(separator: " < "))
       return (path.chain, anchor)

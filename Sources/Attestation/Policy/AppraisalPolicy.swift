@@ -96,7 +96,12 @@ public struct AppraisalPolicy: Sendable {
           expected: TrustAnchor.Purpose.allCases.map(\.rawValue).joined(separator: ", "),
           actual: JSON.string(purposeText).summary)
       }
-      let certificate = try member.base64("certificate", maxBytes: 8192)
+      let der = try member.base64("certificate", maxBytes: Certificate.maxBytes)
+      let certificate: Certificate
+      do throws(CryptographyError) { certificate = try Certificate(der: der) } catch {
+        throw FieldError(
+          field: member.pathOf("certificate"), expected: "a certificate in DER", actual: error.description)
+      }
       anchors.append(
         TrustAnchor(name: name, purpose: purpose, certificate: certificate, assurance: try assurance(&member, name)))
       try member.finish()

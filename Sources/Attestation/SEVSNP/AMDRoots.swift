@@ -5,22 +5,16 @@ import Cryptography
 /// From AMD's key distribution service (AMD 57230 section 4): `/vcek/v1/{product}/cert_chain`, `/vlek/v1/{product}/cert_chain`.
 enum AMDRoots {
   /// What is trusted.
-  static let anchors: [TrustAnchor] = [
-    anchor("ARK-Milan", arkMilan), anchor("ARK-Genoa", arkGenoa), anchor("ARK-Turin", arkTurin),
-  ]
-
-  /// What completes a chain that was handed over without them. They give no trust: each is checked against a root.
-  static let intermediates: [[UInt8]] = [askMilan, asvkMilan, askGenoa, asvkGenoa, askTurin, asvkTurin].map(decoded)
-
-  /// All of them, roots too.
-  static let published = Set(anchors.map(\.certificate) + intermediates)
-
-  private static func anchor(_ name: String, _ text: String) -> TrustAnchor {
-    TrustAnchor(name: name, purpose: .amdSEV, certificate: decoded(text), assurance: .hardware(vendor: "AMD"))
+  static let anchors = [("ARK-Milan", arkMilan), ("ARK-Genoa", arkGenoa), ("ARK-Turin", arkTurin)].compactMap {
+    TrustAnchor(publishedBy: "AMD", name: $0, purpose: .amdSEV, $1)
   }
 
-  /// A constant that is no base64 gives no bytes, and no certificate is without bytes: it would verify nothing.
-  private static func decoded(_ text: String) -> [UInt8] { Base64.decode(text) ?? [] }
+  /// What completes a chain that was handed over without them. They give no trust: each is checked against a root.
+  static let intermediates = [askMilan, asvkMilan, askGenoa, asvkGenoa, askTurin, asvkTurin]
+    .compactMap(Certificate.init(published:))
+
+  /// All of them, roots too.
+  static let published = Set((anchors.map(\.certificate) + intermediates).map(\.der))
 
   private static let arkMilan = """
     MIIGYzCCBBKgAwIBAgIDAQAAMEYGCSqGSIb3DQEBCjA5oA8wDQYJYIZIAWUDBAICBQChHDAaBgkqhkiG9w0BAQgwDQYJYIZIAWUDBAICBQCiAw\

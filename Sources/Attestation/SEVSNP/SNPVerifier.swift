@@ -80,16 +80,14 @@ enum SNPVerifier {
   private static func chain(
     from leaf: Certificate, over certificates: [[UInt8]], in context: VerificationContext, into checks: inout CheckList
   ) -> TrustAnchor? {
-    let trusted = context.anchors.anchors(for: .amdSEV).compactMap { anchor in
-      (try? Certificate(der: anchor.certificate)).map { (anchor, $0) }
-    }
+    let trusted = context.anchors.anchors(for: .amdSEV)
     let given = certificates.dropFirst().prefix(maxCertificates)
     do throws(PathFault) {
       let path = try CertificatePath.verify(
-        leaf: leaf, intermediates: (given + AMDRoots.intermediates).compactMap { try? Certificate(der: $0) },
-        anchors: trusted.map(\.1), at: context.at, maxDepth: 3)
+        leaf: leaf, intermediates: given.compactMap { try? Certificate(der: $0) } + AMDRoots.intermediates,
+        anchors: trusted.map(\.certificate), at: context.at, maxDepth: 3)
       let strays = given.filter { der in !path.chain.contains { $0.der == der } }
-      guard strays.isEmpty, let anchor = trusted.first(where: { $0.1 == path.anchor })?.0 else {
+      guard strays.isEmpty, let anchor = trusted.first(where: { $0.certificate == path.anchor }) else {
         checks.fail(
           .snpChain, expected: "the certificates of the path and no others", actual: "\(strays.count) others")
         return nil

@@ -3,10 +3,8 @@ import Cryptography
 /// The root of Intel's provisioning certificates (certificates.trustedservices.intel.com), valid until 2049-12-31.
 enum IntelRoots {
   static let anchors = [
-    TrustAnchor(
-      name: "Intel SGX Root CA", purpose: .intelSGX, certificate: Base64.decode(sgxRootCA) ?? [],
-      assurance: .hardware(vendor: "Intel"))
-  ]
+    TrustAnchor(publishedBy: "Intel", name: "Intel SGX Root CA", purpose: .intelSGX, sgxRootCA)
+  ].compactMap(\.self)
 
   private static let sgxRootCA =
     "MIICjzCCAjSgAwIBAgIUImUM1lqdNInzg7SVUr9QGzknBqwwCgYIKoZIzj0EAwIwaDEaMBgGA1UEAwwRSW50ZWwgU0dYIFJv"

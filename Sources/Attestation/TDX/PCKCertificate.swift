@@ -3,16 +3,11 @@ import Cryptography
 
 /// The roots that a verification accepts for Intel's platforms.
 struct IntelAnchors {
-  let anchors: [(certificate: Certificate, assurance: Assurance)]
+  let anchors: [TrustAnchor]
 
-  init(_ context: VerificationContext) {
-    // An anchor that cannot be read vouches for nothing.
-    anchors = context.anchors.anchors(for: .intelSGX).compactMap { anchor in
-      (try? Certificate(der: anchor.certificate)).map { ($0, anchor.assurance) }
-    }
-  }
+  init(_ context: VerificationContext) { self.init(context.anchors.anchors(for: .intelSGX)) }
 
-  private init(_ anchors: [(certificate: Certificate, assurance: Assurance)]) { self.anchors = anchors }
+  private init(_ anchors: [TrustAnchor]) { self.anchors = anchors }
 
   /// Only this root; all of them where none was found.
   func only(_ root: Certificate?) -> IntelAnchors {

@@ -37,12 +37,13 @@ public enum TPMKeyVerifier {
   ///   - purpose: which of the context's anchors may vouch.
   ///   - keyPurpose: what the certificate must say that its key is for; nil where that vendor's certificates say nothing.
   ///   - knownCriticalExtensions: critical extensions that the caller itself checks.
+  ///   - published: what completes a path that was handed over without it, and gives no trust.
   ///   - exactPath: whether certificates that are not of the path are refused, as where all of them came with the evidence.
   /// - Returns: What the anchor, or the enrolment, says of the hardware.
   public static func verifyTrust(
     of key: TPMPublicKey, name: [UInt8]?, certificates: [[UInt8]], purpose: TrustAnchor.Purpose,
-    keyPurpose: OID? = .attestationKeyCertificate, knownCriticalExtensions: Set<OID> = [], exactPath: Bool = false,
-    in context: VerificationContext, into checks: inout CheckList
+    published: [Certificate] = [], keyPurpose: OID? = .attestationKeyCertificate,
+    knownCriticalExtensions: Set<OID> = [], exactPath: Bool = false, in context: VerificationContext, into checks: inout CheckList
   ) -> Assurance? {
     checks.demand([.tpmKeyTrust])
     if let name, let assurance = context.anchors.enrolled[name] {
@@ -57,7 +58,8 @@ public enum TPMKeyVerifier {
       return nil
     }
     do throws(TrustFault) {
-      let trust = try path(of: key, certificates, purpose, keyPurpose, knownCriticalExtensions, context)
+      let trust = try path(
+        of: key, certificates, published, purpose, keyPurpose, knownCriticalExtensions, context)
       // Nothing would have been said of a certificate that is shown beside the path.
       if exactPath, let stray = certificates.first(where: { !trust.path.chain.map(\.der).contains($0) }) {
         throw TrustFault(expected: "certificates of the path only", actual: "another, \(SHA256.hash(stray))")
@@ -79,8 +81,8 @@ public enum TPMKeyVerifier {
 
   /// The path of a certificate that is about this very key and for this very purpose.
   private static func path(
-    of key: TPMPublicKey, _ certificates: [[UInt8]], _ purpose: TrustAnchor.Purpose, _ keyPurpose: OID?,
-    _ known: Set<OID>, _ context: VerificationContext
+    of key: TPMPublicKey, _ certificates: [[UInt8]], _ published: [Certificate], _ purpose: TrustAnchor.Purpose,
+    _ keyPurpose: OID?, _ known: Set<OID>, _ context: VerificationContext
   ) throws(TrustFault) -> (path: VerifiedPath, anchor: TrustAnchor) {
     let leaf: Certificate
     let intermediates: [Certificate]
@@ -103,17 +105,15 @@ public enum TPMKeyVerifier {
     }
     // The names of a TPM's certificate stand in its alternative names, critical where the subject is empty
     // (TCG EK Credential Profile 2.5, section 3.1); what is verified here is the key, under whatever name.
-    let anchors = context.anchors.anchors(for: purpose).compactMap { anchor in
-      (try? Certificate(der: anchor.certificate)).map { (anchor, $0) }
-    }
+    let anchors = context.anchors.anchors(for: purpose)
     do throws(PathFault) {
       path = try CertificatePath.verify(
-        leaf: leaf, intermediates: intermediates, anchors: anchors.map(\.1), at: context.at,
+        leaf: leaf, intermediates: intermediates + published, anchors: anchors.map(\.certificate), at: context.at,
         knownCriticalExtensions: known.union([.subjectAlternativeName, .extendedKeyUsage]))
     } catch {
       throw TrustFault(expected: error.expected, actual: error.actual)
     }
-    guard let anchor = anchors.first(where: { $0.1 == path.anchor })?.0 else {
+    guard let anchor = anchors.first(where: { $0.certificate == path.anchor }) else {
       throw TrustFault(expected: "an anchor", actual: "none")
     }
     return (path, anchor)

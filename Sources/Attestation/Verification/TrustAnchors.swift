@@ -14,15 +14,29 @@ public struct TrustAnchor: Sendable, Hashable {
 
   public let name: String
   public let purpose: Purpose
-  /// The self-signed certificate, DER.
-  public let certificate: [UInt8]
+  /// The self-signed certificate.
+  public let certificate: Certificate
   public let assurance: Assurance
 
-  public init(name: String, purpose: Purpose, certificate: [UInt8], assurance: Assurance) {
+  public init(name: String, purpose: Purpose, certificate: Certificate, assurance: Assurance) {
     self.name = name
     self.purpose = purpose
     self.certificate = certificate
     self.assurance = assurance
+  }
+
+  /// A root that its vendor publishes, from base64 of DER; nil for a constant that is no certificate.
+  init?(publishedBy vendor: String, name: String, purpose: Purpose, _ text: String) {
+    guard let certificate = Certificate(published: text) else { return nil }
+    self.init(name: name, purpose: purpose, certificate: certificate, assurance: .hardware(vendor: vendor))
+  }
+}
+
+extension Certificate {
+  /// Base64 of DER that this program carries; nil for what is no certificate.
+  init?(published text: String) {
+    guard let der = Base64.decode(text), let certificate = try? Certificate(der: der) else { return nil }
+    self = certificate
   }
 }
 

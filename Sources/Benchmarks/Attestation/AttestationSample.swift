@@ -35,7 +35,7 @@ struct AttestationSample {
       try tpm("tpm-rsa", .rsa(), [.rsa2048: 1, .p256: 1, .p384: 1]),
       try tpm("tpm-log", .p256(), hasLog: true, [.p256: 2, .p384: 1]),
       try gcp(), try snp(), try azure(), try tdx("tdx", hasCollateral: false, [.p256: 4]),
-      try tdx("tdx-collateral", hasCollateral: true, [.p256: 10]),
+      try tdx("tdx-collateral", hasCollateral: true, [.p256: 10]), try nitroEnclave(), try nitroTPM(),
     ]
   }
 
@@ -133,7 +133,7 @@ struct AttestationSample {
     let mint = try SNPMint()
     return AttestationSample(
       "sev-snp", try mint.evidence(SNPMint.Fields(binding: nonce)),
-      policy(.snp, anchor: try Certificate(der: mint.anchor.certificate), .amdSEV, snpDemands),
+      policy(.snp, anchor: mint.anchor.certificate, .amdSEV, snpDemands),
       at: CertificateMint.notBefore + 1000, [.rsa4096PSS: 2, .p384: 1])
   }
 
@@ -152,7 +152,7 @@ struct AttestationSample {
     for name in ["secureBoot", "console", "machines", "userData"] { platform[name] = "any" }
     return AttestationSample(
       "azure-cvm", try AzureMint(hardware: hardware, extraData: nonce).evidence(),
-      policy(.azure, anchor: try Certificate(der: hardware.anchor.certificate), .amdSEV, platform),
+      policy(.azure, anchor: hardware.anchor.certificate, .amdSEV, platform),
       at: CertificateMint.notBefore + 1000, [.rsa4096PSS: 2, .p384: 1, .rsa2048: 1])
   }
 
@@ -169,7 +169,29 @@ struct AttestationSample {
     if hasCollateral { platform["collateral"] = "required" }
     return AttestationSample(
       name, try mint.evidence(),
-      policy(.tdx, anchor: try Certificate(der: mint.anchor.certificate), .intelSGX, platform), at: TDXMint.time,
+      policy(.tdx, anchor: mint.anchor.certificate, .intelSGX, platform), at: TDXMint.time,
       signatures)
+  }
+  /// The document, its signer's certificate and the authority's.
+  private static func nitroEnclave() throws -> AttestationSample {
+    let mint = try NitroMint()
+    var demands = JSONObject(["binding", "maximumAge", "instances", "registers"].map { ($0, "any") })
+    demands["debug"] = false
+    return AttestationSample(
+      "nitro-enclave", NitroEvidence(document: try mint.sign(mint.enclave(nonce: nonce))),
+      policy(.nitroEnclave, anchor: mint.root.certificate, .awsNitro, demands), at: NitroMint.timestamp + 1000,
+      [.p384: 3])
+  }
+
+  /// The same over the key of a TPM that quotes with P-256.
+  private static func nitroTPM() throws -> AttestationSample {
+    let mint = try NitroMint()
+    var platform = demands()
+    for name in ["maximumAge", "instances"] { platform[name] = "any" }
+    platform["bank"] = "sha384"
+    return AttestationSample(
+      "nitrotpm", try mint.instanceEvidence(.p256(), nonce: nonce),
+      policy(.nitroTPM, anchor: mint.root.certificate, .awsNitro, platform), at: NitroMint.timestamp + 1000,
+      [.p384: 3, .p256: 1])
   }
 }

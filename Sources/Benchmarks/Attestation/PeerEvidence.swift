@@ -24,7 +24,7 @@ enum PeerEvidence {
     try write(Array(Hex.encode(AttestationSample.nonce).utf8), directory + "/nonce")
   }
 
-  /// Public key, quote, signature and values of registers 0 to 15, each in a file.
+  /// Public key, quote, signature and values of the registers, each in a file.
   private static func write(_ evidence: TPMEvidence, to prefix: String) throws {
     guard let area = evidence.key, let bank = evidence.pcrs.first else {
       throw BenchmarkFailure.wrongResult("evidence without a key or registers")
@@ -33,9 +33,28 @@ enum PeerEvidence {
     try write(Array(PEM.encode(key.spkiDER, label: "PUBLIC KEY").utf8), prefix + ".key")
     try write(evidence.quote, prefix + ".quote")
     try write(evidence.signature, prefix + ".signature")
+    try write(serialised(bank), prefix + ".values")
+  }
+
+  /// Registers as tpm2_quote leaves them: its own structures in memory, little-endian. TPML_PCR_SELECTION with 16 places of 8
+  /// bytes; then how many lists follow, each with 8 places of a size and 64 bytes.
+  private static func serialised(_ bank: PCRBank) -> [UInt8] {
+    func number(_ value: Int) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) } }
     let values = bank.values.sorted { $0.key < $1.key }
-    try write(values.flatMap(\.value), prefix + ".values")
-    try write(Array("sha256:\(values.map { "\($0.key)" }.joined(separator: ","))".utf8), prefix + ".selection")
+    var select = [UInt8](repeating: 0, count: 3)
+    for (index, _) in values { select[index / 8] |= 1 << UInt8(index % 8) }
+    let identifier = UInt8(truncatingIfNeeded: bank.algorithm.identifier)
+    let selection = number(1) + [identifier, 0, UInt8(select.count)] + select
+    let lists = stride(from: 0, to: values.count, by: 8).map { values[$0..<min($0 + 8, values.count)] }
+    var bytes = selection + [UInt8](repeating: 0, count: 4 + 16 * 8 - selection.count) + number(lists.count)
+    for list in lists {
+      var digests = list.flatMap { _, value in
+        [UInt8(value.count), 0] + value + [UInt8](repeating: 0, count: 64 - value.count)
+      }
+      digests += [UInt8](repeating: 0, count: 8 * 66 - digests.count)
+      bytes += number(list.count) + digests
+    }
+    return bytes
   }
 
   private static func describe(_ evidence: TDXEvidence, _ collateral: TDXCollateral, _ sample: AttestationSample)

@@ -21,6 +21,7 @@ extension Catalogue {
     ("gcp-vtpm", "three quotes of a vTPM of Google", ""),
     ("sev-snp", "an SEV-SNP report", ""), ("azure-cvm", "an SNP report over a TPM's quote (Azure)", ""),
     ("tdx", "a TDX quote", ""), ("tdx-collateral", "a TDX quote with collateral", "dcap-qvl"),
+    ("nitro-enclave", "a Nitro enclave's document", ""), ("nitrotpm", "a NitroTPM document and quote", ""),
   ]
 
   private static let machine: [Group] = [

@@ -41,7 +41,7 @@ struct BoxBroker: Sendable {
       throw DataDirectory.Failure.malformed(file: authority.certificate, reason: "expected one certificate")
     }
     return TrustAnchor(
-      name: authority.name, purpose: .tpm, certificate: certificate.der,
+      name: authority.name, purpose: .tpm, certificate: certificate,
       assurance: authority.isHardware ? .hardware(vendor: authority.name) : .software(name: authority.name))
   }
 

@@ -55,20 +55,6 @@ final class LibraryKey: @unchecked Sendable {
     defer { copenssl_free(encoded) }
     return [UInt8](UnsafeBufferPointer(start: encoded, count: Int(count)))
   }
-
-  /// Any SubjectPublicKeyInfo the library reads, if the library would write the very same bytes.
-  static func decode(canonical spki: [UInt8]) throws(CryptographyError) -> LibraryKey {
-    let decoded: OpaquePointer? = spki.withUnsafeBufferPointer {
-      var position = $0.baseAddress
-      return d2i_PUBKEY(nil, &position, $0.count)
-    }
-    guard let decoded else {
-      throw LibraryErrors.clear(.malformed("SubjectPublicKeyInfo", reason: "is not a public key in DER"))
-    }
-    let key = LibraryKey(owning: decoded)
-    guard key.subjectPublicKeyInfo == spki else { throw .notCanonical("SubjectPublicKeyInfo") }
-    return key
-  }
 }
 
 /// The library's queue of errors, one per thread.

@@ -81,10 +81,10 @@ public struct EnrolmentAuthorities: Sendable {
       var intermediates: [Certificate] = []
       for der in chain.dropFirst() { intermediates.append(try Certificate(der: der)) }
       let path = try CertificatePath.verify(
-        leaf: leaf, intermediates: intermediates, anchors: try anchors.map { try Certificate(der: $0.certificate) },
+        leaf: leaf, intermediates: intermediates, anchors: anchors.map(\.certificate),
         // TPM manufacturers name the TPM in a critical subject alternative name and restrict EKs to encipherment.
         at: at, knownCriticalExtensions: [OID(2, 5, 29, 17), OID(2, 5, 29, 37)], leafUsage: [])
-      let anchor = anchors.first { $0.certificate == path.anchor?.der }
+      let anchor = anchors.first { $0.certificate == path.anchor }
       return anchor?.assurance.isHardware == true ? .hardware : .software
     } catch let error as FieldError {
       throw error

@@ -90,11 +90,10 @@ import Testing
   func certificatesOfGoogleLeadToItsRoots(name: String) throws {
     let text = try Vectors.text("attestation/gcp-vtpm/go-tpm-tools/\(name).pem")
     let leaf = try #require(try Certificate.all(pem: text).first)
-    let anchors = try TrustAnchors.compiledIn.anchors(for: .googleVTPM).map { try Certificate(der: $0.certificate) }
+    let anchors = TrustAnchors.compiledIn.anchors(for: .googleVTPM).map(\.certificate)
     #expect(anchors.count == 2)
     let path = try CertificatePath.verify(
-      leaf: leaf, intermediates: try GCPRoots.intermediates.map { try Certificate(der: $0) }, anchors: anchors,
-      at: 1_700_000_000_000, knownCriticalExtensions: [.subjectAlternativeName])
+      leaf: leaf, intermediates: GCPRoots.intermediates, anchors: anchors, at: 1_700_000_000_000, knownCriticalExtensions: [.subjectAlternativeName])
     #expect(path.chain.count == 3)
     let certified = try #require(try GCPInstanceCertificate(leaf))
     #expect(certified.isProduction == true)

@@ -135,7 +135,8 @@ import Testing
   @Test func certificatesOfOtherPathsAreNotCarriedAlong() throws {
     let mint = try SNPMint()
     var evidence = try mint.evidence(SNPMint.Fields())
-    evidence = SNPEvidence(report: evidence.report, certificates: evidence.certificates + [AMDRoots.intermediates[0]])
+    evidence = SNPEvidence(
+      report: evidence.report, certificates: evidence.certificates + [AMDRoots.intermediates[0].der])
     let report = Evidence(evidence).appraised(
       by: try AppraisalPolicy(json: SNPPolicies.appraisal(anchors: SNPMinted.anchors(mint))), binding: .any,
       at: SNPMinted.at)
@@ -147,7 +148,7 @@ import Testing
     guard case .object(var policy) = SNPPolicies.appraisal() else { return }
     policy["anchors"] = [
       [
-        "name": "Test", "purpose": "amd-sev", "certificate": .string(Base64.encode(mint.anchor.certificate)),
+        "name": "Test", "purpose": "amd-sev", "certificate": .string(Base64.encode(mint.anchor.certificate.der)),
         "assurance": "software",
       ]
     ]

@@ -228,7 +228,7 @@ enum SNPMinted {
   static func anchors(_ mint: SNPMint) -> JSON {
     [
       [
-        "name": "Test", "purpose": "amd-sev", "certificate": .string(Base64.encode(mint.anchor.certificate)),
+        "name": "Test", "purpose": "amd-sev", "certificate": .string(Base64.encode(mint.anchor.certificate.der)),
         "assurance": "hardware",
       ]
     ]

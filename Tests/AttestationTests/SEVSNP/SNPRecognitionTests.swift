@@ -55,11 +55,11 @@ import Testing
     let provider = try SNPMint(signingKey: .vlek)
     let report = try mint.report(SNPMint.Fields())
     let table = try Self.table([
-      (Self.arkGUID, mint.anchor.certificate), (Self.askGUID, mint.certificates[1]),
+      (Self.arkGUID, mint.anchor.certificate.der), (Self.askGUID, mint.certificates[1]),
       (Self.crlGUID, [0x30, 0x82, 1, 2]), (Self.vlekGUID, provider.certificates[0]),
       (Self.vcekGUID, mint.certificates[0]), ("000102030405060708090a0b0c0d0e0f", [1, 2, 3]),
     ])
-    let expected = mint.certificates + [mint.anchor.certificate]
+    let expected = mint.certificates + [mint.anchor.certificate.der]
     #expect(try Self.read(report + table).certificates == expected)
     #expect(try Self.read(report, [table]).certificates == expected)
     // A host that writes the GUID as a structure of integers.

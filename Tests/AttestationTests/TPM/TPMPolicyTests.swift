@@ -94,6 +94,23 @@ import Testing
     #expect(try scenario.report().verdict == .accepted)
   }
 
+  /// Nobody is to think that a root is trusted which is none.
+  @Test func anAnchorThatIsNoCertificateIsNamed() throws {
+    let scenario = try TPMScenario.p256()
+    let root = scenario.root.certificate.der
+    let cases = [root.dropLast() + [], root + [0], [0x30, 0]].map { (bytes: [UInt8]) -> BrowserVerifier.Case in
+      var policy = scenario.policy.object ?? [:]
+      policy["anchors"] = [
+        ["name": "it", "purpose": "tpm", "certificate": .string(Base64.encode(bytes)), "assurance": "software"]
+      ]
+      return BrowserVerifier.Case(
+        name: "\(bytes.count) bytes", evidence: Evidence(scenario.evidence).json, policy: .object(policy), at: 0,
+        binding: .any)
+    }
+    for item in cases { #expect(BrowserVerifier.ours(item) == ["error": "anchors[0].certificate"]) }
+    try BrowserVerifier.expectAgreement(cases)
+  }
+
   @Test func aReleaseIsMatchedByItsRegisters() throws {
     var scenario = try TPMScenario.p256()
     func releases(_ value: String) -> JSON {

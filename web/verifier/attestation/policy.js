@@ -5,8 +5,8 @@ const anchorPurposes = ["amd-sev", "intel-sgx", "aws-nitro", "google-vtpm", "nvi
 /** Those that releases may name, whether or not this page can verify them. */
 const allEvidenceKinds = ["tpm", "gcp-vtpm", "sev-snp", "azure-cvm", "tdx", "nitro-enclave", "nitrotpm", "nvidia-gpu"];
 
-/** Reads a policy. Throws FieldError. */
-function readAppraisalPolicy(json) {
+/** Reads a policy. Rejects with FieldError. */
+async function readAppraisalPolicy(json) {
   const reader = new FieldReader(json, "");
   const format = reader.string("format", 64);
   if (format !== "safebox-appraisal/v1") throw new FieldError("format", "safebox-appraisal/v1", kindOf(format));
@@ -23,6 +23,13 @@ function readAppraisalPolicy(json) {
     member.finish();
     return anchor;
   });
+  for (const [index, { certificate }] of policy.anchors.entries()) {
+    try {
+      await parseCertificate(certificate);
+    } catch (error) {
+      throw new FieldError(`anchors[${index}].certificate`, "a certificate in DER", error.message);
+    }
+  }
   policy.enrolled = new Map(
     reader.array("enrolled", 1024).map((json, index) => {
       const member = new FieldReader(json, `enrolled[${index}]`);
