@@ -371,15 +371,24 @@ const measuredChecks = {
     needs: ["tool"],
     async run(c) {
       if (c.attestation === undefined) return notProved("It rests on evidence that was held against a policy and accepted.");
-      const { measurements } = c.attestation.claims;
-      if (measurements === undefined || measurements.runtime === null) return notApplicable("The evidence measures no code at run time.");
-      const { runtime, register } = measurements;
-      const place = runtime.findIndex(({ kind, digest }) => kind === "tool" && digest === c.manifestDigest);
-      if (place < 0) throw new Failure("measured.tool", `tool ${c.manifestDigest} among what was measured`, `${countText(runtime.length, "event")} without it`);
-      return `Event ${place + 1} of the ${runtime.length} that yield ${register}.`;
+      let count = null;
+      for (const { runtime, register } of measurementsOf(c.attestation.claims)) {
+        if (runtime === null) continue;
+        const place = runtime.findIndex(({ kind, digest }) => kind === "tool" && digest === c.manifestDigest);
+        if (place >= 0) return `Event ${place + 1} of the ${runtime.length} that yield ${register}.`;
+        count = (count ?? 0) + runtime.length;
+      }
+      if (count === null) return notApplicable("The evidence measures no code at run time.");
+      throw new Failure("measured.tool", `tool ${c.manifestDigest} among what was measured`, `${countText(count, "event")} without it`);
     },
   },
 };
+
+/** What logs say that registers prove: of one kind of evidence, or of each that a combination has. */
+function measurementsOf({ parts, measurements }) {
+  if (parts !== undefined) return parts.flatMap(({ claims }) => measurementsOf(claims));
+  return measurements === undefined ? [] : [measurements];
+}
 
 const isolationsOf = (c) => [c.started, ...c.resumed].map((entry) => entry.body.isolation);
 

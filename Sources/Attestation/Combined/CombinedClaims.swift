@@ -40,6 +40,8 @@ public struct CombinedClaims: EvidenceClaims {
     parts.reduce(into: [:]) { $0.merge($1.claims.measured(as: $1.kind)) { old, _ in old } }
   }
 
+  public var allMeasurements: [MeasurementClaims] { parts.flatMap(\.claims.allMeasurements) }
+
   public var json: JSON {
     [
       "members": .array(

@@ -25,3 +25,7 @@ public struct MeasurementClaims: Sendable, Hashable {
 public protocol MeasuringClaims: EvidenceClaims {
   var measurements: MeasurementClaims { get }
 }
+
+extension MeasuringClaims {
+  public var allMeasurements: [MeasurementClaims] { [measurements] }
+}

@@ -59,12 +59,16 @@ public protocol EvidenceClaims: Sendable {
   var registers: [String: [UInt8]] { get }
   /// The same registers under the kind of evidence that vouches for them, as releases have them. `kind` is that of the evidence.
   func measured(as kind: EvidenceKind) -> [EvidenceKind: [String: [UInt8]]]
+  /// What logs say that its registers prove; empty for kinds without such logs.
+  var allMeasurements: [MeasurementClaims] { get }
   /// For programs and people.
   var json: JSON { get }
 }
 
 extension EvidenceClaims {
   public func measured(as kind: EvidenceKind) -> [EvidenceKind: [String: [UInt8]]] { [kind: registers] }
+
+  public var allMeasurements: [MeasurementClaims] { [] }
 }
 
 /// What stands at the end of the chain of trust.

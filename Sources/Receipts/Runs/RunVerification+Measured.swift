@@ -9,15 +9,17 @@ extension RunVerification {
     guard let report = base.report else {
       return .notProved("It rests on evidence that was held against a policy and accepted.")
     }
-    guard let measurements = (report.claims as? any MeasuringClaims)?.measurements, let log = measurements.runtime
-    else {
-      return .notApplicable("The evidence measures no code at run time.")
+    var count: Int?
+    for claims in report.claims?.allMeasurements ?? [] {
+      guard let events = claims.runtime?.events else { continue }
+      if let place = events.firstIndex(where: { $0.kind == .tool && $0.digest == tool }) {
+        return .passed("Event \(place + 1) of the \(events.count) that yield \(claims.registerName).")
+      }
+      count = (count ?? 0) + events.count
     }
-    guard let place = log.events.firstIndex(where: { $0.kind == .tool && $0.digest == tool }) else {
-      throw CheckFailure(
-        "measured.tool", expected: "tool \(tool) among what was measured",
-        actual: "\(PlainWords.count(Int64(log.events.count), "event")) without it")
-    }
-    return .passed("Event \(place + 1) of the \(log.events.count) that yield \(measurements.registerName).")
+    guard let count else { return .notApplicable("The evidence measures no code at run time.") }
+    throw CheckFailure(
+      "measured.tool", expected: "tool \(tool) among what was measured",
+      actual: "\(PlainWords.count(Int64(count), "event")) without it")
   }
 }
