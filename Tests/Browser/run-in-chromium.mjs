@@ -112,6 +112,7 @@ try {
           verdict: verdict.dataset.verdict,
           judged: document.querySelector(".judged")?.textContent ?? "",
           steps: [...document.querySelectorAll("[data-step]")].map((item) => ({ id: item.dataset.step, state: item.dataset.state, code: item.dataset.code })),
+          titles: [...document.querySelectorAll("[data-step] .title")].map((item) => item.textContent),
           explanation: [...document.querySelectorAll(".story li")].map((item) => ({ topic: item.dataset.topic, text: item.textContent })),
         });
       };

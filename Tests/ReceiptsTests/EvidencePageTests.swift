@@ -7,6 +7,8 @@ import Governance
 import TestSupport
 import Testing
 
+@testable import Receipts
+
 /// Evidence by itself, and a box's answer to a nonce, given to the page in Chromium as a person would: it makes the checks that
 /// this package makes, in their order.
 @Suite struct EvidencePageTests {
@@ -45,13 +47,35 @@ import Testing
   }
 
   /// The evidence with the nonce that it was made for, and with another.
-  private static func both(_ evidence: some EvidenceFormat, _ policy: JSON) -> [Case] {
+  private static func both(_ evidence: some EvidenceFormat, _ policy: JSON, at time: Int64 = at) -> [Case] {
     let evidence = Evidence(evidence)
     return [(nonce, true), (other, false)].map { nonce, isAccepted in
       Case(
         name: "\(evidence.kind.rawValue), \(isAccepted)", file: evidence.json, evidence: evidence,
-        binding: .bytes(nonce), policy: policy, at: at, nonce: Hex.encode(nonce), isAccepted: isAccepted)
+        binding: .bytes(nonce), policy: policy, at: time, nonce: Hex.encode(nonce), isAccepted: isAccepted)
     }
+  }
+
+  /// An enclave, and an instance whose document and quote belong together.
+  private static func documents() throws -> [Case] {
+    let module = try NitroMint()
+    let anchors: JSON = [
+      [
+        "name": "Test", "purpose": "aws-nitro",
+        "certificate": .string(Base64.encode(module.root.certificate.der)), "assurance": "hardware",
+      ]
+    ]
+    let at = NitroMint.timestamp + 5000
+    let enclave: JSON = [
+      "debug": false, "binding": ["nonce"], "maximumAge": 300, "instances": "any", "registers": "any",
+    ]
+    let instance = TestAppraisal.demands.setting("bank", to: "sha384").setting("maximumAge", to: 300)
+      .setting("instances", to: "any")
+    return both(
+      NitroEvidence(document: try module.sign(module.enclave(nonce: nonce))),
+      policy("nitro-enclave", enclave, anchors: anchors), at: at)
+      + both(
+        try module.instanceEvidence(.p256(), nonce: nonce), policy("nitrotpm", instance, anchors: anchors), at: at)
   }
 
   private static func quotes() throws -> [Case] {
@@ -108,7 +132,7 @@ import Testing
     .enabled(
       if: BrowserTests.node != nil && BrowserTests.chromium != nil, "chromium is not installed"))
   func pageAgrees() throws {
-    let cases = try Self.quotes() + Self.answers()
+    let cases = try Self.quotes() + Self.documents() + Self.answers()
     let directory = try TemporaryDirectory()
     let story = try #require(ToldStory.all.first)
     var list: [JSON] = [
@@ -143,8 +167,26 @@ import Testing
         ]
       }
       #expect(page["steps"] == .array(checks), "\(item.name)")
+      #expect(page["titles"] == .array(report.checks.map { .string($0.id.title) }), "\(item.name)")
       #expect(
-        page["judged"]?.string?.contains("2025-01-01 00:00:00.000 UTC") == true, "\(item.name): the time is shown")
+        page["judged"]?.string?.contains(PlainWords.time(item.at)) == true, "\(item.name): the time is shown")
     }
+  }
+
+  /// Both verifiers call a check by the same words, also those that no evidence here comes to.
+  @Test func everyCheckHasItsTitle() throws {
+    let table = try String(
+      contentsOfFile: Vectors.packageRoot + "/web/verifier/attestation/titles.js", encoding: .utf8)
+    let sources = Vectors.packageRoot + "/Sources/Attestation"
+    let declaration = /CheckID\(\s*"(?<id>[a-z0-9.-]+)",\s*"(?<title>(?:[^"\\]|\\.)*)"\s*\)/
+    var found = 0
+    for case let file as String in try #require(FileManager.default.enumerator(atPath: sources))
+    where file.hasSuffix(".swift") {
+      for check in try String(contentsOfFile: "\(sources)/\(file)", encoding: .utf8).matches(of: declaration) {
+        #expect(table.contains("  \"\(check.id)\": \"\(check.title)\",\n"), "\(check.id): \(check.title)")
+        found += 1
+      }
+    }
+    #expect(found > 100)
   }
 }

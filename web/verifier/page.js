@@ -70,6 +70,7 @@ function stepElement(step) {
   const item = element("li", { class: step.state, "data-step": step.id, "data-state": step.state, "data-code": step.code });
   const head = element("p", { class: "head" }, element("span", { class: "mark", "aria-hidden": "true" }, mark));
   head.append(element("span", { class: "title" }, step.title), element("span", { class: "state" }, words));
+  if (step.name !== undefined) head.append(element("code", { class: "name" }, step.name));
   item.append(head);
   if (step.detail !== "") item.append(element("p", { class: "detail" }, step.detail));
   if (step.state === "failed") {
@@ -97,7 +98,7 @@ function showEvidence(report, name, policy, { nonce, at }) {
   const list = element("ol", { class: "steps" });
   for (const check of report.checks) {
     const { id, state, expected = "", actual = "", reason = "" } = check;
-    list.append(stepElement({ id, title: id, state, code: state === "failed" ? id : "", expected, actual, detail: state === "failed" ? "" : reason || actual || "" }));
+    list.append(stepElement({ id, title: checkTitle(id), name: id, state, code: state === "failed" ? id : "", expected, actual, detail: state === "failed" ? "" : reason || actual || "" }));
   }
   const section = element("section", { "aria-labelledby": "steps" }, element("h2", { id: "steps" }, `What was checked of ${report.kind}`), list);
   document.getElementById("result").replaceChildren(verdict, section);
