@@ -192,9 +192,16 @@ let package = Package(
       name: "AttestationMint", dependencies: ["Attestation", "CanonicalJSON", "Cryptography"],
       path: "Tests/AttestationMint", swiftSettings: strict),
     tests("AttestationTests", ["Attestation", "AttestationMint", "CanonicalJSON", "Cryptography", "OpenClaims"]),
+    // Kernels and security modules of such machines.
+    .target(
+      name: "PlayedMachines", dependencies: ["TrustedPlatform", "Attestation", "AttestationMint", "Cryptography"],
+      path: "Tests/PlayedMachines", swiftSettings: strict),
     tests(
       "TrustedPlatformTests",
-      ["TrustedPlatform", "Attestation", "AttestationMint", "CanonicalJSON", "Cryptography", "CLinux"]),
+      [
+        "TrustedPlatform", "Attestation", "AttestationMint", "PlayedMachines", "CanonicalJSON", "Cryptography",
+        "CLinux",
+      ]),
     tests(
       "KeyReleaseTests",
       [
@@ -215,7 +222,7 @@ let package = Package(
       [
         "BoxService", "Audit", "Receipts", "Governance", "OpenClaims", "TransparencyLog", "CanonicalJSON",
         "Cryptography", "Storage", "HTTPServer", "HTTPClient", "Witness", "HostCalls", "Keychain", "Runs", "Sandbox",
-        "JavaScript", "Attestation", "AttestationMint",
+        "JavaScript", "Attestation", "AttestationMint", "PlayedMachines", "TrustedPlatform",
       ]),
     // The worker must not be a dependency of tests, or their bundle is linked as it is: `swift build --build-tests` makes
     // both.

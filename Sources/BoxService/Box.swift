@@ -46,7 +46,7 @@ public final class Box: Sendable {
     /// Path of the worker's executable; `nil` for the one beside this program.
     public var worker: String?
     /// Stands in for the machine that the configuration names, in tests of what it may do in between.
-    var machine: (any Machine)?
+    var machine: Machine?
     /// What appraises the evidence of boxes, where this one is a broker.
     public var appraiser = EvidenceAppraiser.standard
 

@@ -110,13 +110,48 @@ uint32_t ctpm_read_registers(
   return CTPM_UNSTEADY;
 }
 
-uint32_t ctpm_extend(struct ctpm *tpm, uint32_t index, uint16_t bank, const uint8_t *digest, size_t count) {
-  const size_t size = digest_size(bank);
-  if (size == 0) return CTPM_BANK;
-  if (index > 23 || count != size) return CTPM_INPUT;
-  TPML_DIGEST_VALUES values = {.count = 1};
-  values.digests[0].hashAlg = bank;
-  memcpy(&values.digests[0].digest, digest, size);
+uint32_t ctpm_banks(struct ctpm *tpm, uint16_t *banks, size_t *count) {
+  const size_t capacity = *count;
+  *count = 0;
+  TPMS_CAPABILITY_DATA *data = NULL;
+  TPMI_YES_NO more;
+  // The list of banks comes whole whatever is asked for (part 3, section 30.2.1).
+  TSS2_RC code = Esys_GetCapability(
+      tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_PCRS, 0, TPM2_NUM_PCR_BANKS, &more, &data);
+  if (code == TSS2_RC_SUCCESS) {
+    const TPML_PCR_SELECTION *found = &data->data.assignedPCR;
+    for (UINT32 i = 0; code == TSS2_RC_SUCCESS && i < found->count && i < TPM2_NUM_PCR_BANKS; i++) {
+      const TPMS_PCR_SELECTION *bank = &found->pcrSelections[i];
+      uint8_t any = 0;
+      for (unsigned byte = 0; byte < bank->sizeofSelect && byte < sizeof bank->pcrSelect; byte++)
+        any |= bank->pcrSelect[byte];
+      if (any == 0) continue;
+      if (*count == capacity)
+        code = CTPM_SPACE;
+      else
+        banks[(*count)++] = bank->hash;
+    }
+  }
+  if (code != TSS2_RC_SUCCESS) *count = 0;
+  Esys_Free(data);
+  return code;
+}
+
+uint32_t ctpm_extend(
+    struct ctpm *tpm, uint32_t index, const uint16_t *banks, size_t bank_count, const uint8_t *digests,
+    size_t digest_count) {
+  if (index > 23 || bank_count == 0 || bank_count > TPM2_NUM_PCR_BANKS) return CTPM_INPUT;
+  TPML_DIGEST_VALUES values = {.count = (UINT32)bank_count};
+  size_t taken = 0;
+  for (size_t i = 0; i < bank_count; i++) {
+    const size_t size = digest_size(banks[i]);
+    if (size == 0) return CTPM_BANK;
+    if (digest_count - taken < size) return CTPM_INPUT;
+    values.digests[i].hashAlg = banks[i];
+    memcpy(&values.digests[i].digest, digests + taken, size);
+    taken += size;
+  }
+  if (taken != digest_count) return CTPM_INPUT;
   return Esys_PCR_Extend(
       tpm->esys, ESYS_TR_PCR0 + index, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &values);
 }

@@ -24,35 +24,58 @@ public struct BoxFacts: Sendable, Hashable {
       case unknown
     }
 
-    public var kind: EvidenceKind
-    public var root: Root
+    /// What becomes of the code that the box takes into use.
+    public enum Code: Sendable, Hashable {
+      /// Extended into a register of the machine: so many events since it started. Locked where the owners closed the set.
+      case measured(events: Int, isLocked: Bool)
+      /// The machine has no register for it; why.
+      case unmeasured(reason: String)
+    }
+
+    /// What guards the data directory against being put back.
+    public enum Counter: Sendable, Hashable {
+      /// The machine counts, and the count is in the identity.
+      case stands(at: Int64)
+      /// It does not; why.
+      case none(reason: String)
+    }
+
+    /// One member of a combination, or all that there is.
+    public struct Part: Sendable, Hashable {
+      public var kind: EvidenceKind
+      public var root: Root
+      /// The evidence carries the firmware's event log.
+      public var hasEventLog: Bool
+      /// Its register is the one that shows the measured code.
+      public var showsCode: Bool
+
+      public init(kind: EvidenceKind, root: Root, hasEventLog: Bool, showsCode: Bool) {
+        self.kind = kind
+        self.root = root
+        self.hasEventLog = hasEventLog
+        self.showsCode = showsCode
+      }
+    }
+
+    /// At least one, each of another kind.
+    public var parts: [Part]
     /// SHA-256 of the evidence in the newest identity.
     public var digest: SHA256Digest
     /// Until when the identity is claimed, Unix milliseconds.
     public var expires: Int64
     /// Why it could not be renewed, where it could not.
     public var failure: String?
-    /// The evidence carries the firmware's event log.
-    public var hasEventLog: Bool
-    /// Tools, rules, models and runners measured since the machine started.
-    public var measured: Int
-    /// The owners closed the set of measured code.
-    public var isLocked: Bool
-    /// The machine counts, and the count is in the identity.
-    public var counter: Int64?
+    public var code: Code
+    public var counter: Counter
 
     public init(
-      kind: EvidenceKind, root: Root, digest: SHA256Digest, expires: Int64, failure: String?, hasEventLog: Bool,
-      measured: Int, isLocked: Bool, counter: Int64?
+      parts: [Part], digest: SHA256Digest, expires: Int64, failure: String?, code: Code, counter: Counter
     ) {
-      self.kind = kind
-      self.root = root
+      self.parts = parts
       self.digest = digest
       self.expires = expires
       self.failure = failure
-      self.hasEventLog = hasEventLog
-      self.measured = measured
-      self.isLocked = isLocked
+      self.code = code
       self.counter = counter
     }
   }

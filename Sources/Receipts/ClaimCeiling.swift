@@ -84,17 +84,23 @@ public enum ClaimCeiling {
     if case .configured(let count, _, true) = facts.witnesses {
       guards.append("none of \(count) witnesses remembered a larger log")
     }
-    if case .vouching(let vouching) = facts.machine, let counter = vouching.counter,
-      !MachineCeiling.isSoftware(vouching)
-    {
-      guards.append("the machine's counter stood at \(counter), as the log says")
+    var uncounted = ""
+    if case .vouching(let vouching) = facts.machine {
+      switch vouching.counter {
+      case .stands(let count):
+        if !MachineCeiling.isSoftware(vouching) {
+          guards.append("the machine's counter stood at \(count), as the log says")
+        }
+      case .none(let reason):
+        uncounted = "; no counter of the machine guards the directory (\(reason)), only witnesses do"
+      }
     }
     guard guards.isEmpty else {
-      return .proved(evidence: "when the box started, \(guards.joined(separator: ", and "))")
+      return .proved(evidence: "when the box started, \(guards.joined(separator: ", and "))\(uncounted)")
     }
     switch facts.witnesses {
-    case .none: return .notProved(reason: "no witnesses: a restored backup would look like the present")
-    case .configured: return .notProved(reason: "the witnesses were not all asked when the box started")
+    case .none: return .notProved(reason: "no witnesses: a restored backup would look like the present\(uncounted)")
+    case .configured: return .notProved(reason: "the witnesses were not all asked when the box started\(uncounted)")
     }
   }
 

@@ -5,12 +5,13 @@ import Governance
 import Synchronization
 import TestSupport
 import Testing
+import TrustedPlatform
 
 @testable import BoxService
 
 /// A machine in memory that dies where the test wants it: what the box makes of each place. Its evidence is minted; that real
 /// TPMs behave like it is shown by the end-to-end tests with swtpm.
-private final class MemoryMachine: Machine {
+private final class MemoryMachine: EvidenceCollector, CodeRegister, MonotonicCounter {
   struct PowerCut: Error {}
 
   struct Memory: Sendable {
@@ -30,19 +31,26 @@ private final class MemoryMachine: Machine {
   /// The machine is switched off and on.
   func reset() { memory.withLock { $0.register = [UInt8](repeating: 0, count: 32) } }
 
-  func software() async throws -> String? { "memory" }
+  var machine: Machine {
+    Machine(collector: self, register: .present(self), counter: .present(self), software: { "memory" })
+  }
 
-  func evidence(binding: [UInt8], runtime: [RuntimeEvent]) async throws -> Evidence {
+  var kind: EvidenceKind { .tpm }
+
+  func evidence(binding: [UInt8], runtime: RuntimeLog?) async throws(GuestFailure) -> Evidence {
     let register = memory.withLock { memory in
       memory.quotes += 1
       return memory.register
     }
-    let bank = try PCRBank(algorithm: .sha256, values: [14: register])
-    return Evidence(
-      try key.evidence([bank], extraData: binding, logs: MeasurementLogs(runtime: try RuntimeLog(runtime))))
+    do {
+      let bank = try PCRBank(algorithm: .sha256, values: [14: register])
+      return Evidence(try key.evidence([bank], extraData: binding, logs: MeasurementLogs(runtime: runtime)))
+    } catch {
+      throw .nitro("\(error)")
+    }
   }
 
-  func register() async throws -> [UInt8] { memory.withLock(\.register) }
+  func value() async throws -> RegisterValue { RegisterValue(banks: [.sha256: memory.withLock(\.register)]) }
 
   func extend(_ event: RuntimeEvent) async throws {
     try memory.withLock { memory in
@@ -54,13 +62,14 @@ private final class MemoryMachine: Machine {
     }
   }
 
-  func replay(_ events: [RuntimeEvent]) throws -> [UInt8] {
-    try RuntimeLog(events).replay(from: [UInt8](repeating: 0, count: 32), algorithm: .sha256)
+  func replay(_ events: [RuntimeEvent]) throws -> RegisterValue {
+    RegisterValue(
+      banks: [.sha256: try RuntimeLog(events).replay(from: BankAlgorithm.sha256.zeros, algorithm: .sha256)])
   }
 
-  func counter() async throws -> Int64? { memory.withLock(\.counter) }
+  func count() async throws -> Int64 { memory.withLock(\.counter) }
 
-  func incrementCounter() async throws -> Int64 {
+  func increment() async throws -> Int64 {
     try memory.withLock { memory in
       if memory.failsCounting { throw PowerCut() }
       memory.counter += 1
@@ -75,7 +84,7 @@ private final class MemoryMachine: Machine {
     try await TestBox.Home(
       configuration: BoxConfiguration(
         listen: .tcp(address: "127.0.0.1", port: 0), admin: .tcp(address: "127.0.0.1", port: 0),
-        attestation: .init(platform: .tpm, tcti: "swtpm:path=/nowhere")))
+        attestation: .init(.tpm(tcti: "swtpm:path=/nowhere"))))
   }
 
   private static func event(_ number: UInt8) throws -> RuntimeEvent {
@@ -94,12 +103,12 @@ private final class MemoryMachine: Machine {
   private static func expectAgreement(_ box: TestBox, _ machine: MemoryMachine, boot: Int64, events: Int) async throws {
     let measured = try await measured(box)
     #expect(measured.boot == boot && measured.events.count == events)
-    #expect(try await machine.register() == machine.replay(measured.events))
+    #expect(try await machine.value() == machine.replay(measured.events))
   }
 
   @Test func everyStartCountsAndMeasuresWhatIsInForce() async throws {
     let (home, machine) = (try await Self.home(), MemoryMachine())
-    let box = try await TestBox(home, machine: machine)
+    let box = try await TestBox(home, machine: machine.machine)
     try await Self.expectAgreement(box, machine, boot: 1, events: 1)
     let first = try #require(await box.box.attestation?.keeper.current)
     #expect(first.identity.counter == 42 && machine.memory.withLock(\.counter) == 42)
@@ -107,7 +116,7 @@ private final class MemoryMachine: Machine {
       first.evidence.verified(binding: .bytes(first.identity.binding.bytes), at: 0, anchors: Self.anchors(first)) != nil
     )
     await box.stop()
-    let again = try await TestBox(home, machine: machine)
+    let again = try await TestBox(home, machine: machine.machine)
     try await Self.expectAgreement(again, machine, boot: 1, events: 1)
     let second = try #require(await again.box.attestation?.keeper.current)
     #expect(second.identity.counter == 43)
@@ -115,7 +124,7 @@ private final class MemoryMachine: Machine {
     #expect(second.identity.channel != first.identity.channel && second.identity.wrapping != first.identity.wrapping)
     await again.stop()
     machine.reset()
-    let afresh = try await TestBox(home, machine: machine)
+    let afresh = try await TestBox(home, machine: machine.machine)
     try await Self.expectAgreement(afresh, machine, boot: 2, events: 1)
     await afresh.stop()
   }
@@ -130,10 +139,10 @@ private final class MemoryMachine: Machine {
   @Test func aCrashBeforeTheCountIsMadeGood() async throws {
     let (home, machine) = (try await Self.home(), MemoryMachine())
     machine.memory.withLock { $0.failsCounting = true }
-    await #expect(throws: MemoryMachine.PowerCut.self) { _ = try await TestBox(home, machine: machine) }
+    await #expect(throws: MemoryMachine.PowerCut.self) { _ = try await TestBox(home, machine: machine.machine) }
     #expect(machine.memory.withLock(\.counter) == 41)
     machine.memory.withLock { $0.failsCounting = false }
-    let box = try await TestBox(home, machine: machine)
+    let box = try await TestBox(home, machine: machine.machine)
     #expect(await box.box.attestation?.keeper.current?.identity.counter == 43)
     #expect(machine.memory.withLock(\.counter) == 43)
     await box.stop()
@@ -145,9 +154,9 @@ private final class MemoryMachine: Machine {
     let (home, machine) = (try await Self.home(), MemoryMachine())
     if isFirst {
       machine.memory.withLock { $0.failsExtending = isBefore }
-      await #expect(throws: MemoryMachine.PowerCut.self) { _ = try await TestBox(home, machine: machine) }
+      await #expect(throws: MemoryMachine.PowerCut.self) { _ = try await TestBox(home, machine: machine.machine) }
     } else {
-      let box = try await TestBox(home, machine: machine)
+      let box = try await TestBox(home, machine: machine.machine)
       machine.memory.withLock { $0.failsExtending = isBefore }
       let event = try Self.event(1)
       await #expect(throws: MemoryMachine.PowerCut.self) { try await Self.measurer(box).measure([event]) }
@@ -156,7 +165,7 @@ private final class MemoryMachine: Machine {
       #expect(reason.contains("could not be measured"))
       await box.stop()
     }
-    let box = try await TestBox(home, machine: machine)
+    let box = try await TestBox(home, machine: machine.machine)
     guard case .ready = box.box.mode else { throw TestFailure("\(box.box.mode)") }
     let (boot, events): (Int64, Int) =
       switch (isFirst, isBefore) {
@@ -171,9 +180,9 @@ private final class MemoryMachine: Machine {
 
   @Test func whatOthersMeasuredIsNotExplained() async throws {
     let (home, machine) = (try await Self.home(), MemoryMachine())
-    await (try await TestBox(home, machine: machine)).stop()
+    await (try await TestBox(home, machine: machine.machine)).stop()
     try await machine.extend(try Self.event(9))
-    let box = try await TestBox(home, machine: machine)
+    let box = try await TestBox(home, machine: machine.machine)
     guard case .readOnly(let reason) = box.box.mode else { throw TestFailure("it goes on") }
     #expect(reason.contains("something else was measured"))
     #expect(
@@ -184,17 +193,17 @@ private final class MemoryMachine: Machine {
   @Test func aFreshLogOnAMachineThatWasMeasuredIntoIsRefused() async throws {
     let (home, machine) = (try await Self.home(), MemoryMachine())
     try await machine.extend(try Self.event(9))
-    let box = try await TestBox(home, machine: machine)
+    let box = try await TestBox(home, machine: machine.machine)
     guard case .readOnly = box.box.mode else { throw TestFailure("it goes on") }
     await box.stop()
   }
 
   @Test func anotherMachineIsRefused() async throws {
     let (home, machine) = (try await Self.home(), MemoryMachine())
-    await (try await TestBox(home, machine: machine)).stop()
+    await (try await TestBox(home, machine: machine.machine)).stop()
     let other = MemoryMachine()
     other.memory.withLock { $0.counter = 7 }
-    let box = try await TestBox(home, machine: other)
+    let box = try await TestBox(home, machine: other.machine)
     guard case .readOnly(let reason) = box.box.mode else { throw TestFailure("it goes on") }
     #expect(reason.contains("it is another machine, or its counter was deleted"))
     await box.stop()
@@ -203,7 +212,7 @@ private final class MemoryMachine: Machine {
   /// Whoever reaches the box may ask for evidence; the machine is not kept busy by them.
   @Test func whoAsksTooOftenForEvidenceIsToldWhenToComeAgain() async throws {
     let (home, machine) = (try await Self.home(), MemoryMachine())
-    let box = try await TestBox(home, machine: machine)
+    let box = try await TestBox(home, machine: machine.machine)
     let before = machine.memory.withLock(\.quotes)
     func ask(as client: String? = nil) async throws -> Answer {
       try await box.call(
@@ -223,7 +232,7 @@ private final class MemoryMachine: Machine {
 
   @Test func theSameCodeIsMeasuredOnceHoweverManyAsk() async throws {
     let (home, machine) = (try await Self.home(), MemoryMachine())
-    let box = try await TestBox(home, machine: machine)
+    let box = try await TestBox(home, machine: machine.machine)
     let measurer = try Self.measurer(box)
     let events = try (0..<3).map { try Self.event($0) }
     try await withThrowingTaskGroup(of: Void.self) { group in

@@ -196,6 +196,11 @@ struct AttestedBoxTests {
       try Data(JSON.object(configuration).canonicalBytes()).write(to: URL(fileURLWithPath: box.data + "/box.json"))
       try box.start()
       #expect(box.readyLine.contains("read-only: this log was kept on a machine that vouched for it"))
+      // A trust domain has no such register here: the same box would go on unmeasured.
+      configuration["attestation"] = ["platform": "tdx"]
+      try Data(JSON.object(configuration).canonicalBytes()).write(to: URL(fileURLWithPath: box.data + "/box.json"))
+      let doctor = try Safebox.run(["doctor", "--data", box.data], expecting: 1).output
+      #expect(doctor.contains("FAULT  machine tdx: /dev/tdx_guest is not there"))
     }
   }
 

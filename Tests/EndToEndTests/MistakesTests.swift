@@ -55,6 +55,31 @@ import Testing
     }
   }
 
+  @Test func wrongMachinesAreNamedAndLeaveNothing() async throws {
+    try await story {
+      let draft = try Draft()
+      let tpm = "device:/dev/tpmrm0"
+      let mistakes: [([String], String)] = [
+        (["--machine", "sgx"], "auto, or one of tpm, azure-cvm, sev-snp, tdx, nitro-enclave"),
+        (["--machine", "tdx", "--tpm", tpm], "--tpm does not belong to --machine tdx"),
+        (["--machine", "tpm", "--tpm", "libtpm.so"], "--tpm: the TPM's address must be"),
+        (["--machine", "tdx", "--snp-interface", "device"], "with sev-snp"),
+        (["--machine", "sev-snp", "--with", "sev-snp"], "attestation.with[0].platform"),
+        (["--machine", "auto", "--with", "tpm"], "--with belongs to a platform that --machine names"),
+        (["--with", "tpm"], "--with belongs to --machine or --tpm"),
+        (["--machine", "nitro-enclave", "--td-quote", "/quote"], "nitro-enclave has no use for it"),
+      ]
+      for (options, expected) in mistakes {
+        let refusal = try draft.refusal(options, expecting: 2)
+        #expect(refusal.contains(expected), "\(options): \(refusal)")
+      }
+      let devices = ["/dev/tpmrm0", "/dev/tpm0", "/dev/sev-guest", "/dev/tdx_guest", "/dev/nsm"]
+      guard !devices.contains(where: FileManager.default.fileExists) else { return }
+      let nothing = try draft.refusal(["--machine", "auto"])
+      for device in devices { #expect(nothing.contains(device)) }
+    }
+  }
+
   @Test func wrongSignerFilesAreNamedAndLeaveNothing() async throws {
     try await story {
       let draft = try Draft()

@@ -49,6 +49,9 @@ import Testing
       try box.stop()
       let healthy = try Safebox.run(["doctor", "--data", box.data, "--json"]).json.array ?? []
       #expect(healthy.count > 4 && healthy.allSatisfy { $0["fault"] == .null })
+      // What could vouch for the box here is named, whatever it is.
+      let platforms = healthy.compactMap { $0["check"]?.string }.filter { $0.hasPrefix("platform ") }
+      #expect(platforms.contains("platform tpm") && platforms.contains("platform sev-snp"))
       try FileManager.default.setAttributes(
         [.posixPermissions: 0o644], ofItemAtPath: box.data + "/keys/log-es256.key")
       #expect(try Safebox.run(["doctor", "--data", box.data], expecting: 1).output.contains("FAULT"))

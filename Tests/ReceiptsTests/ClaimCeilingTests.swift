@@ -81,8 +81,8 @@ import Testing
     _ kind: EvidenceKind, _ root: BoxFacts.Vouching.Root = .hardware(vendor: "Maker"), hasEventLog: Bool = true
   ) -> BoxFacts.Vouching {
     BoxFacts.Vouching(
-      kind: kind, root: root, digest: SHA256.hash([1]), expires: 1_800_000_000_000, failure: nil,
-      hasEventLog: hasEventLog, measured: 5, isLocked: false, counter: 7)
+      parts: [.init(kind: kind, root: root, hasEventLog: hasEventLog, showsCode: true)], digest: SHA256.hash([1]),
+      expires: 1_800_000_000_000, failure: nil, code: .measured(events: 5, isLocked: false), counter: .stands(at: 7))
   }
 
   /// What each platform adds, and no more: claims are computed from what vouches.
@@ -145,9 +145,58 @@ import Testing
       try !isProved {
         $0.witnesses = .none
         var uncounted = vouching(.tpm)
-        uncounted.counter = nil
+        uncounted.counter = .none(reason: "it has none")
         $0.machine = .vouching(uncounted)
       })
+  }
+
+  /// A processor's report beside a TPM: what either proves, the box proves, but measured code only by the one that shows it,
+  /// and the absence of the cloud's software only by both.
+  @Test func aCombinationProvesWhatItsMembersDo() throws {
+    typealias Part = BoxFacts.Vouching.Part
+    func proves(_ parts: [Part]) throws -> Set<String> {
+      var combined = vouching(.snp)
+      combined.parts = parts
+      return proved(try facts { $0.machine = .vouching(combined) }).subtracting(proved(try facts()))
+    }
+    let report = Part(kind: .snp, root: .hardware(vendor: "AMD"), hasEventLog: false, showsCode: false)
+    let quote = Part(kind: .tpm, root: .hardware(vendor: "Maker"), hasEventLog: true, showsCode: true)
+    var unknown = quote
+    unknown.root = .unknown
+    var played = quote
+    played.root = .software(name: "swtpm")
+    let both = try proves([report, quote])
+    #expect(both == ["known-hardware", "memory-encryption", "measured-boot", "event-log", "code-measurement"])
+    for other in [unknown, played] {
+      #expect(try proves([report, other]) == ["known-hardware", "memory-encryption", "measured-boot"])
+    }
+  }
+
+  /// What a platform lacks is said with the reason, whatever root vouches for the rest.
+  @Test(arguments: [BoxFacts.Vouching.Root.hardware(vendor: "Maker"), .unknown, .software(name: "played")])
+  func aPlatformWithoutRegisterAndCounterSaysSo(root: BoxFacts.Vouching.Root) throws {
+    var bare = vouching(.snp, root)
+    bare.code = .unmeasured(reason: "it has no register")
+    bare.counter = .none(reason: "it counts nothing")
+    func claim(_ id: String, _ witnesses: BoxFacts.Witnesses) throws -> CeilingClaim {
+      let facts = try facts {
+        $0.machine = .vouching(bare)
+        $0.witnesses = witnesses
+      }
+      return try #require(ClaimCeiling.claims(from: facts).first { $0.id == id })
+    }
+    let code = try claim("code-measurement", .none)
+    #expect(
+      code.json["reason"]?.string?.hasPrefix("guest code is not measured on sev-snp: it has no register; ") == true)
+    let alone = try claim("no-rollback", .none)
+    #expect(!alone.isProved)
+    let witnessed = try claim("no-rollback", .configured(count: 3, cosigned: 41, askedAtStart: true))
+    #expect(witnessed.isProved)
+    for words in [alone.json["reason"]?.string, witnessed.json["evidence"]?.string] {
+      #expect(
+        words?.hasSuffix("no counter of the machine guards the directory (it counts nothing), only witnesses do")
+          == true)
+    }
   }
 
   @Test func keysAreReleasedOnlyWhereABrokerDid() throws {

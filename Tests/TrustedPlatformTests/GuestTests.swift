@@ -3,98 +3,18 @@ import CanonicalJSON
 import Cryptography
 import Foundation
 import Glibc
+import PlayedMachines
 import Synchronization
 import TestSupport
 import Testing
 
 @testable import TrustedPlatform
 
-/// The kernel's side of its files, played: what each path holds, and what happens when a directory is made or written to.
-private final class PlayedKernel: KernelFiles {
-  struct State {
-    var files: [String: [UInt8]] = [:]
-    var directories: Set<String> = []
-    var removed: [String] = []
-    var writes: [(path: String, bytes: [UInt8])] = []
-  }
-
-  let state: Mutex<State>
-  /// Fills a new directory.
-  let make: @Sendable (inout State, String) -> Void
-  /// Answers a write.
-  let answer: @Sendable (inout State, String, [UInt8]) -> Void
-
-  init(
-    _ files: [String: [UInt8]] = [:], directories: Set<String> = [],
-    make: @escaping @Sendable (inout State, String) -> Void = { _, _ in },
-    answer: @escaping @Sendable (inout State, String, [UInt8]) -> Void = { _, _, _ in }
-  ) {
-    state = Mutex(State(files: files, directories: directories))
-    self.make = make
-    self.answer = answer
-  }
-
-  func exists(_ path: String) -> Bool { state.withLock { $0.files[path] != nil || $0.directories.contains(path) } }
-
-  func makeDirectory(_ path: String) throws(GuestFailure) {
-    state.withLock {
-      $0.directories.insert(path)
-      make(&$0, path)
-    }
-  }
-
-  func removeDirectory(_ path: String) {
-    state.withLock {
-      $0.directories.remove(path)
-      $0.removed.append(path)
-    }
-  }
-
-  func write(_ bytes: [UInt8], to path: String) throws(GuestFailure) {
-    state.withLock {
-      $0.writes.append((path, bytes))
-      answer(&$0, path, bytes)
-    }
-  }
-
-  func read(_ path: String, limit: Int) throws(GuestFailure) -> [UInt8] {
-    guard let bytes = state.withLock({ $0.files[path] }) else { throw .absent(path) }
-    guard bytes.count <= limit else { throw .system(call: "read", path: path, errno: EFBIG) }
-    return bytes
-  }
-}
-
-/// A kernel that answers requests for reports: the report is what was asked for, and then some.
-private func reporting(
-  _ provider: String, auxiliary: [UInt8]? = nil, disturbed: Int = 0, report: [UInt8] = [0xAA]
-) -> PlayedKernel {
-  let disturbances = Mutex(disturbed)
-  return PlayedKernel(
-    directories: [ConfidentialReports.path],
-    make: { state, path in
-      state.files[path + "/provider"] = Array("\(provider)\n".utf8)
-      state.files[path + "/generation"] = Array("0\n".utf8)
-      state.files[path + "/auxblob"] = auxiliary
-    },
-    answer: { state, path, bytes in
-      guard path.hasSuffix("/inblob") else { return }
-      let entry = String(path.dropLast("/inblob".count))
-      let text = String(decoding: state.files[entry + "/generation"] ?? [], as: UTF8.self)
-      let isDisturbed = disturbances.withLock { count in
-        defer { count = max(0, count - 1) }
-        return count > 0
-      }
-      let number = (Int(text.dropLast()) ?? 0) + (isDisturbed ? 2 : 1)
-      state.files[entry + "/generation"] = Array("\(number)\n".utf8)
-      state.files[entry + "/outblob"] = report + bytes
-    })
-}
-
 @Suite("Confidential guests, with a played kernel")
 struct GuestTests {
   @Test("The report is over the data and zeros, and the request is taken away")
   func report() throws {
-    let kernel = reporting("tdx_guest")
+    let kernel = PlayedKernel.reporting("tdx_guest")
     let report = try ConfidentialReports(files: kernel).report(over: [1, 2, 3], from: .tdx)
     #expect(report.report == [0xAA, 1, 2, 3] + [UInt8](repeating: 0, count: 61))
     #expect(report.auxiliary == nil)
@@ -107,10 +27,10 @@ struct GuestTests {
 
   @Test("A request that somebody else wrote into is made again, and given up in the end")
   func raced() throws {
-    let once = reporting("tdx_guest", disturbed: 1)
+    let once = PlayedKernel.reporting("tdx_guest", disturbed: 1)
     _ = try ConfidentialReports(files: once).report(over: [1], from: .tdx)
     #expect(once.state.withLock { $0.writes.count } == 2)
-    let always = reporting("tdx_guest", disturbed: 100)
+    let always = PlayedKernel.reporting("tdx_guest", disturbed: 100)
     let failure = #expect(throws: GuestFailure.self) {
       try ConfidentialReports(files: always).report(over: [1], from: .tdx)
     }
@@ -124,7 +44,7 @@ struct GuestTests {
   @Test("Another platform's provider, a kernel without the interface and data of no length are refused")
   func refusals() throws {
     #expect(throws: GuestFailure.provider(expected: "sev_guest", actual: "tdx_guest")) {
-      try ConfidentialReports(files: reporting("tdx_guest")).report(over: [1], from: .snp)
+      try ConfidentialReports(files: PlayedKernel.reporting("tdx_guest")).report(over: [1], from: .snp)
     }
     #expect(throws: GuestFailure.absent(ConfidentialReports.path)) {
       try ConfidentialReports(files: PlayedKernel()).report(over: [1], from: .snp)
@@ -134,7 +54,7 @@ struct GuestTests {
         throws: GuestFailure.field(
           FieldError(field: "binding", expected: "1 to 64 bytes", actual: "\(count) bytes"))
       ) {
-        try ConfidentialReports(files: reporting("tdx_guest"))
+        try ConfidentialReports(files: PlayedKernel.reporting("tdx_guest"))
           .report(over: [UInt8](repeating: 1, count: count), from: .tdx)
       }
     }
@@ -143,7 +63,7 @@ struct GuestTests {
   @Test("A trust domain's quote, log and runtime events become evidence")
   func trustDomain() async throws {
     let quote: [UInt8] = [4, 0, 2, 0, 0x81, 0, 0, 0]
-    let kernel = reporting("tdx_guest", report: quote)
+    let kernel = PlayedKernel.reporting("tdx_guest", report: quote)
     kernel.state.withLock { $0.files["/sys/firmware/acpi/tables/data/CCEL"] = [7, 7] }
     let runtime = try RuntimeLog([try RuntimeEvent(kind: .tool, name: "t", digest: SHA256.hash([1]))])
     let evidence = try await TDXCollector(files: kernel).evidence(binding: [1], runtime: runtime)
@@ -157,11 +77,9 @@ struct GuestTests {
   @Test("Runtime registers are extended and read by their names")
   func runtimeRegisters() throws {
     let path = RuntimeRegisters.path + "/rtmr3:sha384"
-    let kernel = PlayedKernel(
-      [path: [UInt8](repeating: 0, count: 48)], directories: [RuntimeRegisters.path],
-      answer: { state, path, bytes in
-        state.files[path] = BankAlgorithm.sha384.extend(state.files[path] ?? [], with: bytes)
-      })
+    let kernel = PlayedKernel(answer: PlayedKernel.extending)
+    kernel.startRegisters()
+    #expect(kernel.state.withLock { $0.files[path] } == BankAlgorithm.sha384.zeros)
     let registers = RuntimeRegisters(root: RuntimeRegisters.path, files: kernel)
     let digest = SHA384.hash([1])
     try registers.extend(3, with: digest)
@@ -248,14 +166,14 @@ struct GuestTests {
       try SNPGuest(path: "/nonexistent/sev").report(over: [1])
     }
     #expect(throws: GuestFailure.absent("/nonexistent/nsm")) {
-      try NitroGuest(path: "/nonexistent/nsm").document(nonce: [1])
+      try NitroGuest(module: SecureModuleDevice(path: "/nonexistent/nsm")).document(nonce: [1])
     }
     // A file that is no such device: the kernel refuses the request and nothing is read.
     #expect(throws: GuestFailure.system(call: "ioctl", path: "/dev/null", errno: ENOTTY)) {
       try SNPGuest(path: "/dev/null").report(over: [1])
     }
     #expect(throws: GuestFailure.system(call: "ioctl", path: "/dev/null", errno: ENOTTY)) {
-      try NitroGuest(path: "/dev/null").document(nonce: [1])
+      try NitroGuest(module: SecureModuleDevice(path: "/dev/null")).document(nonce: [1])
     }
   }
 

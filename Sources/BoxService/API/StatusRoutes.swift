@@ -5,6 +5,7 @@ import Governance
 import HTTPServer
 import Receipts
 import Sandbox
+import TrustedPlatform
 
 /// What the box is and what it proves here and now.
 struct StatusRoutes: Sendable {
@@ -19,6 +20,8 @@ struct StatusRoutes: Sendable {
         "backend": APISchemas.text, "available": ["type": "boolean"], "applied": APISchemas.list(of: APISchemas.text),
         "missing": APISchemas.anyObject,
       ], optional: ["reason": APISchemas.text])
+    let platform = APISchemas.object(
+      ["platform": APISchemas.text, "state": APISchemas.text, "detail": APISchemas.text])
     let restraint = APISchemas.object(
       ["kind": APISchemas.text, "proposal": APISchemas.digest], optional: ["until": APISchemas.integer])
     return [
@@ -32,6 +35,7 @@ struct StatusRoutes: Sendable {
               [
                 "box": APISchemas.text, "version": APISchemas.text, "mode": APISchemas.text, "size": APISchemas.integer,
                 "types": APISchemas.list(of: APISchemas.text), "claims": APISchemas.list(of: claim),
+                "platforms": APISchemas.list(of: platform),
               ],
               optional: [
                 "backends": APISchemas.list(of: backend), "epoch": APISchemas.integer,
@@ -65,6 +69,7 @@ struct StatusRoutes: Sendable {
       "size": .integer(Int64(size)),
       "types": .array(((box.core?.executors.types ?? []) + ActionType.folded.sorted()).map { .string($0) }),
       "claims": .array(try await claims()), "backends": .array(await box.sandbox.status().map(Self.view)),
+      "platforms": .array(box.platforms().findings.map(Self.view)),
     ]
     let exports = await box.exportStatus()
     if !exports.isEmpty {
@@ -96,6 +101,14 @@ struct StatusRoutes: Sendable {
       }
     if case .at(let time) = restraint.lapse { object["until"] = .integer(time) }
     return .object(object)
+  }
+
+  /// What could vouch for a box here, and why not the rest.
+  private static func view(_ finding: PlatformDetection.Finding) -> JSON {
+    [
+      "platform": .string(finding.kind.rawValue), "state": .string(finding.state.name),
+      "detail": .string(finding.state.detail),
+    ]
   }
 
   /// Where tools may run: what holds there, what does not and why.

@@ -3,10 +3,11 @@ import Cryptography
 import Governance
 import OpenClaims
 import Receipts
+import TrustedPlatform
 
 /// What a box needs to vouch for itself.
 struct BoxAttestation: Sendable {
-  let machine: any Machine
+  let machine: Machine
   let measurer: RuntimeMeasurer
   let keeper: IdentityKeeper
   let sequencer: Sequencer
@@ -14,10 +15,13 @@ struct BoxAttestation: Sendable {
   /// Of those who ask for evidence.
   let pace = AttestationPace()
 
-  var measurement: CodeMeasurement { CodeMeasurement(measurer: measurer, keeper: keeper, sequencer: sequencer) }
+  /// What is asked before anything executes; nil where the machine has no register for code.
+  var measurement: CodeMeasurement? {
+    machine.register.component.map { _ in CodeMeasurement(measurer: measurer, keeper: keeper, sequencer: sequencer) }
+  }
 
   init(
-    machine: any Machine, sequencer: Sequencer, keys: BoxKeys,
+    machine: Machine, sequencer: Sequencer, keys: BoxKeys,
     signer: ClaimSigner, evidence: ContentStore, clock: @escaping @Sendable () -> Int64,
     report: @escaping @Sendable (String) -> Void, onFault: @escaping @Sendable (String) -> Void
   ) {
@@ -38,16 +42,19 @@ struct BoxAttestation: Sendable {
 }
 
 extension Box {
-  /// What the configuration names. The TPM is reached when the box starts.
+  /// What the configuration names. Its devices are reached when the box starts.
   static func attestation(
-    _ configuration: BoxConfiguration.Attestation?, state sequencer: Sequencer, keys: BoxKeys, signer: ClaimSigner,
+    _ configuration: MachineConfiguration?, state sequencer: Sequencer, keys: BoxKeys, signer: ClaimSigner,
     evidence: ContentStore, environment: Environment, onFault: @escaping @Sendable (String) -> Void
   ) throws -> BoxAttestation? {
     guard let configuration else { return nil }
     return BoxAttestation(
-      machine: try environment.machine ?? TPMMachine(configuration), sequencer: sequencer, keys: keys,
+      machine: try environment.machine ?? Machine(configuration), sequencer: sequencer, keys: keys,
       signer: signer, evidence: evidence, clock: environment.clock, report: environment.report, onFault: onFault)
   }
+
+  /// What this machine offers to prove what it runs. Looks for devices and asks none of them.
+  func platforms() -> PlatformDetection { PlatformDetection(tcti: configuration.attestation?.tcti) }
 
   /// The first identity of this start. A box whose machine contradicts its log serves its log and takes nothing.
   ///

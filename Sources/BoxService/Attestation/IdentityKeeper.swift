@@ -16,7 +16,7 @@ actor IdentityKeeper {
   /// What is released to this box is encrypted to it. Never written anywhere.
   let wrapping = X25519.PrivateKey.generate()
 
-  private let machine: any Machine
+  private let machine: Machine
   private let measurer: RuntimeMeasurer
   private let sequencer: Sequencer
   private let keys: BoxKeys
@@ -30,7 +30,7 @@ actor IdentityKeeper {
   private(set) var lastFailure: String?
 
   init(
-    machine: any Machine, measurer: RuntimeMeasurer, sequencer: Sequencer, keys: BoxKeys, signer: ClaimSigner,
+    machine: Machine, measurer: RuntimeMeasurer, sequencer: Sequencer, keys: BoxKeys, signer: ClaimSigner,
     evidence: ContentStore,
     clock: @escaping @Sendable () -> Int64, report: @escaping @Sendable (String) -> Void
   ) {
@@ -48,11 +48,12 @@ actor IdentityKeeper {
   func start() async throws {
     let last = try await sequencer.inspect { state, _ in state.identity?.identity.counter }
     var count: Int64?
-    if let counter = try await machine.counter() {
-      switch try CounterCheck.step(counter: counter, log: last) {
+    let counter = machine.counter.component
+    if let counter {
+      switch try CounterCheck.step(counter: try await counter.count(), log: last) {
       case .claim(let next): count = next
       case .makeGood(let next):
-        _ = try await machine.incrementCounter()
+        _ = try await counter.increment()
         count = next
       }
     } else if let last {
@@ -60,7 +61,7 @@ actor IdentityKeeper {
     }
     try await claim(counter: count)
     // A crash before this line leaves the log one ahead: the next start makes it good.
-    if count != nil { _ = try await machine.incrementCounter() }
+    _ = try await counter?.increment()
     task = Task { [weak self] in
       while (try? await Task.sleep(for: .milliseconds(Self.validity / 2))) != nil { await self?.claimAgain() }
     }

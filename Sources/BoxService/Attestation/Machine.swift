@@ -1,35 +1,83 @@
 import Attestation
+import Cryptography
+import TrustedPlatform
 
-/// What stands under a box and vouches for it: makes evidence, holds the register of measured code, and counts.
-protocol Machine: Sendable {
-  /// The name of the software that plays the machine; nil where, as far as it says itself, hardware does.
-  func software() async throws -> String?
+/// What stands under a box and vouches for it: evidence, and where the platform has them a register of measured code and a
+/// counter. What it lacks is part of it, with the reason, because the box says so to everybody.
+struct Machine: Sendable {
+  /// A part that not every platform has.
+  enum Part<Component: Sendable>: Sendable {
+    case present(Component)
+    case absent(reason: String)
 
-  /// Evidence made for 1 to 64 bytes, with the measured code that its register shows.
-  func evidence(binding: [UInt8], runtime: [RuntimeEvent]) async throws -> Evidence
+    var component: Component? { if case .present(let component) = self { component } else { nil } }
+  }
 
-  /// The register of measured code, as it is.
-  func register() async throws -> [UInt8]
+  let collector: any EvidenceCollector
+  let register: Part<any CodeRegister>
+  let counter: Part<any MonotonicCounter>
+  /// Asks for the name of the software that plays the machine; nil where, as far as it says itself, hardware does.
+  let software: @Sendable () async throws -> String?
+  /// The kind of evidence that shows the measured code: of a combination, that of one member. nil where none does.
+  var measuringKind: EvidenceKind?
 
-  /// Extends the register. There is no way back before the machine starts again.
+  init(
+    collector: any EvidenceCollector, register: Part<any CodeRegister>, counter: Part<any MonotonicCounter>,
+    software: @escaping @Sendable () async throws -> String? = { nil }
+  ) {
+    self.collector = collector
+    self.register = register
+    self.counter = counter
+    self.software = software
+    measuringKind = register.component == nil ? nil : collector.kind
+  }
+
+  /// Evidence made for 1 to 50 bytes, with the measured code that the register shows; without any where there is none.
+  func evidence(binding: [UInt8], runtime: [RuntimeEvent]) async throws -> Evidence {
+    try await collector.evidence(
+      binding: binding, runtime: register.component == nil ? nil : try RuntimeLog(runtime))
+  }
+}
+
+/// A register into which code is measured before its first use.
+protocol CodeRegister: Sendable {
+  /// As it is, in every bank that is held against the log.
+  func value() async throws -> RegisterValue
+
+  /// Extends it. There is no way back before the machine starts again.
   func extend(_ event: RuntimeEvent) async throws
 
-  /// What the register shows of these events after a start of the machine.
-  func replay(_ events: [RuntimeEvent]) throws -> [UInt8]
+  /// What it shows of these events after a start of the machine.
+  func replay(_ events: [RuntimeEvent]) async throws -> RegisterValue
+}
 
-  /// A counter that never goes back, made at the first use; nil where the machine has none.
-  func counter() async throws -> Int64?
+/// What a register holds, in each of its banks.
+struct RegisterValue: Sendable, Hashable, CustomStringConvertible {
+  var banks: [BankAlgorithm: [UInt8]]
+
+  var description: String {
+    banks.sorted { $0.key.identifier < $1.key.identifier }.map { "\($0.key.rawValue) \(Hex.encode($0.value))" }
+      .joined(separator: ", ")
+  }
+}
+
+/// A number that never goes back, whatever is done to the disk.
+protocol MonotonicCounter: Sendable {
+  /// Its value; made at the first use.
+  func count() async throws -> Int64
 
   /// Counts one up and returns the new value.
-  func incrementCounter() async throws -> Int64
+  func increment() async throws -> Int64
 }
 
 /// Why a box that ought to vouch for itself does not serve.
 enum MachineFault: Error, Sendable, Hashable, CustomStringConvertible {
   /// The log says that the machine vouches, and the configuration names none.
   case absent
+  /// The log says that code was measured, and this machine has nowhere to measure it.
+  case unmeasurable(reason: String)
   /// The register holds something that the log does not explain.
-  case register(expected: String, actual: String)
+  case register(expected: RegisterValue, actual: RegisterValue)
   /// The machine has counted further than this log: the directory is an older copy.
   case rolledBack(counter: Int64, log: Int64)
   /// The machine has counted less than this log: it is another machine, or its counter was made anew.
@@ -39,6 +87,8 @@ enum MachineFault: Error, Sendable, Hashable, CustomStringConvertible {
     switch self {
     case .absent:
       "this log was kept on a machine that vouched for it, and box.json names none: restore its \"attestation\""
+    case .unmeasurable(let reason):
+      "this log was kept on a machine into whose register its code was measured, and this machine has none: \(reason)"
     case .register(let expected, let actual):
       "the machine's register of measured code holds \(actual), and the log explains \(expected): "
         + "something else was measured since the machine started"

@@ -7,8 +7,11 @@ import Governance
 ///
 /// The entry comes first and the register second: a crash in between leaves an event that the log has and the register
 /// lacks, which the next start extends. The other way round, the register would hold what nobody can explain.
+///
+/// On a machine without such a register nothing is measured and nothing is recorded: an entry that no evidence can bear out
+/// would only look like one.
 struct RuntimeMeasurer: Sendable {
-  private let machine: any Machine
+  private let machine: Machine
   private let sequencer: Sequencer
   /// Told when the register and the log have parted: nothing more may be used.
   private let onFault: @Sendable (String) -> Void
@@ -16,7 +19,7 @@ struct RuntimeMeasurer: Sendable {
   private let turns = Turns()
   private static let turn = SHA256.hash(Array("measurement".utf8))
 
-  init(machine: any Machine, sequencer: Sequencer, onFault: @escaping @Sendable (String) -> Void) {
+  init(machine: Machine, sequencer: Sequencer, onFault: @escaping @Sendable (String) -> Void) {
     self.machine = machine
     self.sequencer = sequencer
     self.onFault = onFault
@@ -26,9 +29,17 @@ struct RuntimeMeasurer: Sendable {
   /// force and was not measured yet.
   func start() async throws {
     let measured = try await sequencer.inspect { state, _ in state.measured }
-    switch try state(of: try await machine.register(), measured) {
+    let register: any CodeRegister
+    switch machine.register {
+    case .present(let present): register = present
+    case .absent(let reason):
+      // Whoever read this log learned to expect measured code; going on without would be a silent step down.
+      if measured.isOn { throw MachineFault.unmeasurable(reason: reason) }
+      return
+    }
+    switch try await state(of: register, measured) {
     case .fresh: try await begin()
-    case .interrupted(let last): try await machine.extend(last)
+    case .interrupted(let last): try await register.extend(last)
     case .complete: break
     }
     try await measure(try await codeInForce())
@@ -43,13 +54,15 @@ struct RuntimeMeasurer: Sendable {
     case complete
   }
 
-  private func state(of value: [UInt8], _ measured: MeasuredCode) throws -> RegisterState {
+  private func state(of register: any CodeRegister, _ measured: MeasuredCode) async throws -> RegisterState {
+    let value = try await register.value()
     let events = measured.events
-    if measured.isOn, try value == machine.replay(events) { return .complete }
+    let explained = try await register.replay(events)
+    if measured.isOn, value == explained { return .complete }
     // With one event this is also how a machine looks that was interrupted; measuring again from the beginning is right for both.
-    if try value == machine.replay([]) { return .fresh }
-    if let last = events.last, try value == machine.replay(events.dropLast()) { return .interrupted(last) }
-    throw MachineFault.register(expected: Hex.encode(try machine.replay(events)), actual: Hex.encode(value))
+    if try await register.replay([]) == value { return .fresh }
+    if let last = events.last, try await register.replay(events.dropLast()) == value { return .interrupted(last) }
+    throw MachineFault.register(expected: explained, actual: value)
   }
 
   /// The rules come first: nothing is decided by rules that no quote shows.
@@ -62,8 +75,10 @@ struct RuntimeMeasurer: Sendable {
     try await sequencer.inspect { state, _ in Result { () throws(FieldError) in try state.codeInForce() } }.get()
   }
 
-  /// Measures what of these was not measured since the machine started. Returns when the register shows it.
+  /// Measures what of these was not measured since the machine started. Returns when the register shows it, at once where
+  /// there is none.
   func measure(_ events: [RuntimeEvent]) async throws {
+    guard machine.register.component != nil else { return }
     for event in events {
       try await turns.run(Self.turn) {
         let isDone = try await sequencer.inspect { state, _ in state.measured.contains(event.digest) }
@@ -88,7 +103,7 @@ struct RuntimeMeasurer: Sendable {
   private func append(_ event: RuntimeEvent, isFirst: Bool) async throws {
     try await sequencer.submit(.measure(event, isFirst: isFirst))
     do {
-      try await machine.extend(event)
+      try await machine.register.component?.extend(event)
     } catch {
       onFault("\(event.kind.name) \(event.name) was recorded and could not be measured: \(error)")
       throw error

@@ -78,44 +78,6 @@ public struct BoxConfiguration: Sendable, Hashable {
     }
   }
 
-  /// The machine that vouches for the box.
-  public struct Attestation: Sendable, Hashable {
-    public enum Platform: String, Sendable, Hashable, CaseIterable {
-      case tpm
-    }
-
-    public var platform: Platform
-    /// How the TPM is reached: `device:/dev/tpmrm0`, `swtpm:path=/...`.
-    public var tcti: String
-    /// Path of a PEM file with the certificates of the attestation key, leaf first; nil where it has none.
-    public var certificates: String?
-
-    public init(platform: Platform, tcti: String, certificates: String? = nil) {
-      self.platform = platform
-      self.tcti = tcti
-      self.certificates = certificates
-    }
-
-    init(_ reader: inout ObjectReader) throws(FieldError) {
-      let name = try reader.string("platform", maxBytes: 32)
-      guard let platform = Platform(rawValue: name) else {
-        throw FieldError(
-          field: reader.pathOf("platform"), expected: Platform.allCases.map(\.rawValue).joined(separator: ", "),
-          actual: JSON.string(name).summary)
-      }
-      self.platform = platform
-      tcti = try reader.string("tcti", maxBytes: 256)
-      certificates = try reader.optionalString("certificates", maxBytes: 1024)
-      try reader.finish()
-    }
-
-    var json: JSON {
-      var object: JSONObject = ["platform": .string(platform.rawValue), "tcti": .string(tcti)]
-      object["certificates"] = certificates.map { .string($0) }
-      return .object(object)
-    }
-  }
-
   /// The API listener. Loopback unless the operator says otherwise.
   public var listen: Listener
   /// The listener for `/healthz`, `/readyz` and `/metrics`.
@@ -127,7 +89,7 @@ public struct BoxConfiguration: Sendable, Hashable {
   /// The privileged process, or `nil` for none: then nobody installs models or starts runners here.
   public var system: System?
   /// The machine that vouches for the box, or `nil` for none: then nothing says what runs here.
-  public var attestation: Attestation?
+  public var attestation: MachineConfiguration?
   /// What makes the box a broker of keys, or `nil` for a box that keeps none for others.
   public var broker: BrokerConfiguration?
   /// Where the log goes beside; none by default.
@@ -136,7 +98,7 @@ public struct BoxConfiguration: Sendable, Hashable {
   public init(
     listen: Listener = .tcp(address: "127.0.0.1", port: 8470),
     admin: Listener = .tcp(address: "127.0.0.1", port: 8471),
-    tls: TLSFiles? = nil, witnessPolicy: String? = nil, system: System? = nil, attestation: Attestation? = nil,
+    tls: TLSFiles? = nil, witnessPolicy: String? = nil, system: System? = nil, attestation: MachineConfiguration? = nil,
     broker: BrokerConfiguration? = nil,
     exports: ExportConfiguration = ExportConfiguration()
   ) {
@@ -174,7 +136,7 @@ public struct BoxConfiguration: Sendable, Hashable {
       system = nil
     }
     if var machine = try reader.optionalObject("attestation") {
-      attestation = try Attestation(&machine)
+      attestation = try MachineConfiguration(&machine)
     } else {
       attestation = nil
     }

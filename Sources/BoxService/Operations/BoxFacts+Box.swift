@@ -45,25 +45,50 @@ extension Box {
     guard let attestation, let core, let current = await attestation.keeper.current else { return .none }
     let evidence = current.evidence
     let measured = (try? await core.sequencer.inspect { state, _ in state.measured }) ?? MeasuredCode()
-    let claims = evidence.verified(
-      binding: .bytes(current.identity.binding.bytes), at: attestation.clock(), anchors: .compiledIn)
     let software = (try? await attestation.machine.software()) ?? nil
-    let root: BoxFacts.Vouching.Root =
-      switch claims?.assurance {
-      case .hardware(let vendor): .hardware(vendor: vendor)
-      case .software(let name): .software(name: name)
-      case nil: software.map { .software(name: $0) } ?? .unknown
+    // Each member for itself: what one maker vouches for is no less so because another's root is not known here.
+    let parts = evidence.parts.map { part in
+      let claims = part.verified(
+        binding: .bytes(current.identity.binding.bytes), at: attestation.clock(), anchors: .compiledIn)
+      let root: BoxFacts.Vouching.Root =
+        switch claims?.assurance {
+        case .hardware(let vendor): .hardware(vendor: vendor)
+        case .software(let name): .software(name: name)
+        case nil: part.kind.isOfTPM ? software.map { .software(name: $0) } ?? .unknown : .unknown
+        }
+      return BoxFacts.Vouching.Part(
+        kind: part.kind, root: root, hasEventLog: part.content.members["eventLog"] != nil,
+        showsCode: part.kind == attestation.machine.measuringKind)
+    }
+    let code: BoxFacts.Vouching.Code =
+      switch attestation.machine.register {
+      case .present: .measured(events: measured.events.count, isLocked: measured.isLocked)
+      case .absent(let reason): .unmeasured(reason: reason)
+      }
+    let counter: BoxFacts.Vouching.Counter =
+      switch attestation.machine.counter {
+      case .present: current.identity.counter.map { .stands(at: $0) } ?? .none(reason: "it did not count yet")
+      case .absent(let reason): .none(reason: reason)
       }
     return .vouching(
       BoxFacts.Vouching(
-        kind: evidence.kind, root: root, digest: current.identity.evidence, expires: current.expires,
-        failure: await attestation.keeper.lastFailure, hasEventLog: evidence.content.members["eventLog"] != nil,
-        measured: measured.events.count, isLocked: measured.isLocked, counter: current.identity.counter))
+        parts: parts, digest: current.identity.evidence, expires: current.expires,
+        failure: await attestation.keeper.lastFailure, code: code, counter: counter))
   }
 
   private func firstConstitution() throws -> Constitution? {
     guard let stored = try reader.entry(0), let entry = try? Entry(parsing: stored.bytes), entry.kind == .boxCreated
     else { return nil }
     return try? BoxCreated(body: entry.body).constitution
+  }
+}
+
+extension EvidenceKind {
+  /// Whether software may play the machine under it: what names itself is a TPM.
+  fileprivate var isOfTPM: Bool {
+    switch self {
+    case .tpm, .azure, .gcpVTPM, .nitroTPM: true
+    case .snp, .tdx, .nitroEnclave, .nvidia, .combined: false
+    }
   }
 }

@@ -89,8 +89,15 @@ uint32_t ctpm_quote(
 uint32_t ctpm_read_registers(
     struct ctpm *tpm, uint16_t bank, const uint8_t selection[3], uint8_t *values, size_t *count);
 
-/// TPM2_PCR_Extend of one register in one bank with a digest of that bank's size.
-uint32_t ctpm_extend(struct ctpm *tpm, uint32_t index, uint16_t bank, const uint8_t *digest, size_t count);
+/// The banks of registers that the TPM keeps, by their hash's TPM_ALG_ID (TPM2_GetCapability, TPM_CAP_PCRS), at most
+/// `*count` of them: what is announced without any register in it is left out.
+uint32_t ctpm_banks(struct ctpm *tpm, uint16_t *banks, size_t *count);
+
+/// TPM2_PCR_Extend of one register in several banks, all by one command or none. `digests` are one after another in the
+/// order of the banks, each of its bank's size, `digest_count` bytes together.
+uint32_t ctpm_extend(
+    struct ctpm *tpm, uint32_t index, const uint16_t *banks, size_t bank_count, const uint8_t *digests,
+    size_t digest_count);
 
 /// TPM2_ActivateCredential for the key at a persistent handle: opens what was encrypted to an endorsement key for the
 /// sake of exactly that key. `credential` and `secret` are the contents of TPM2B_ID_OBJECT and TPM2B_ENCRYPTED_SECRET.

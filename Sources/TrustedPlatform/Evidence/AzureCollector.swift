@@ -31,8 +31,10 @@ public struct AzureCollector: EvidenceCollector {
       files: SystemFiles())
   }
 
-  init(
-    device: TPMDevice, certificates: [[UInt8]], trustDomainQuote: [UInt8]?, registers: Set<Int>, files: any KernelFiles
+  package init(
+    device: TPMDevice, certificates: [[UInt8]], trustDomainQuote: [UInt8]?,
+    registers: Set<Int> = TPMCollector.defaultRegisters,
+    files: any KernelFiles
   ) {
     self.device = device
     self.certificates = certificates

@@ -4,9 +4,9 @@ import CanonicalJSON
 /// Evidence of AMD SEV-SNP: a report, with the certificates that the host keeps. Kind `sev-snp`.
 public struct SNPCollector: EvidenceCollector {
   /// How the report is asked for.
-  public enum Interface: Sendable, Hashable {
+  public enum Interface: String, Sendable, Hashable, CaseIterable {
     /// `/sys/kernel/config/tsm/report` (Linux 6.7 and later).
-    case configuration
+    case configuration = "configfs"
     /// `/dev/sev-guest`.
     case device
   }
@@ -20,7 +20,7 @@ public struct SNPCollector: EvidenceCollector {
     self.init(interface: interface, certificates: certificates, files: SystemFiles())
   }
 
-  init(interface: Interface, certificates: [[UInt8]], files: any KernelFiles) {
+  package init(interface: Interface, certificates: [[UInt8]], files: any KernelFiles) {
     self.interface = interface
     self.certificates = certificates
     self.files = files
@@ -33,11 +33,12 @@ public struct SNPCollector: EvidenceCollector {
       throw .field(
         FieldError(field: "runtime", expected: "none: SNP has no register for them", actual: "runtime events"))
     }
-    let report: ConfidentialReports.Report
-    switch interface {
-    case .configuration:
-      report = try ConfidentialReports(files: files).report(over: binding, from: .snp)
-    case .device: report = try SNPGuest().report(over: binding)
+    let (interface, files) = (interface, files)
+    let report = try await DeviceQueue.run { () throws(GuestFailure) in
+      switch interface {
+      case .configuration: try ConfidentialReports(files: files).report(over: binding, from: .snp)
+      case .device: try SNPGuest().report(over: binding)
+      }
     }
     return try Self.evidence(of: report, certificates: certificates)
   }
@@ -65,12 +66,15 @@ public struct TDXCollector: EvidenceCollector {
 
   public init() { self.init(files: SystemFiles()) }
 
-  init(files: any KernelFiles) { self.files = files }
+  package init(files: any KernelFiles) { self.files = files }
 
   public var kind: EvidenceKind { .tdx }
 
   public func evidence(binding: [UInt8], runtime: RuntimeLog?) async throws(GuestFailure) -> Evidence {
-    let report = try ConfidentialReports(files: files).report(over: binding, from: .tdx)
+    let files = files
+    let report = try await DeviceQueue.run { () throws(GuestFailure) in
+      try ConfidentialReports(files: files).report(over: binding, from: .tdx)
+    }
     guard report.report.count > 8 else {
       throw .field(
         FieldError(field: "quote", expected: "a TDX quote", actual: "\(report.report.count) bytes"))

@@ -3,7 +3,11 @@ import CanonicalJSON
 
 /// Evidence of an AWS Nitro enclave: an attestation document with the binding as its nonce. Kind `nitro-enclave`.
 public struct NitroCollector: EvidenceCollector {
-  public init() {}
+  private let guest: NitroGuest
+
+  public init() { self.init(module: SecureModuleDevice()) }
+
+  package init(module: any SecureModule) { guest = NitroGuest(module: module) }
 
   public var kind: EvidenceKind { .nitroEnclave }
 
@@ -14,7 +18,9 @@ public struct NitroCollector: EvidenceCollector {
           field: "runtime", expected: "none: the enclave's registers are not extended by this program",
           actual: "runtime events"))
     }
-    return try Self.evidence(of: try NitroGuest().document(nonce: binding))
+    let guest = guest
+    return try Self.evidence(
+      of: try await DeviceQueue.run { () throws(GuestFailure) in try guest.document(nonce: binding) })
   }
 
   static func evidence(of document: [UInt8]) throws(GuestFailure) -> Evidence {

@@ -11,6 +11,22 @@ public struct PlatformDetection: Sendable {
       case absent(String)
       /// It may be here, and this program does not ask for it; why.
       case notPerformed(String)
+
+      /// `present`, `absent` or `not-performed`.
+      public var name: String {
+        switch self {
+        case .present: "present"
+        case .absent: "absent"
+        case .notPerformed: "not-performed"
+        }
+      }
+
+      /// Where, what was looked for, or why.
+      public var detail: String {
+        switch self {
+        case .present(let text), .absent(let text), .notPerformed(let text): text
+        }
+      }
     }
 
     public let kind: EvidenceKind
@@ -20,13 +36,16 @@ public struct PlatformDetection: Sendable {
   }
 
   public let findings: [Finding]
+  /// How the kernel's TPM is reached, behind its resource manager where there is one; nil where it has none.
+  public let device: TPMAddress?
   let files: any KernelFiles
 
   /// - Parameter tcti: where the TPM is, if the configuration says so; else the kernel's device is looked for.
   public init(tcti: String? = nil) { self.init(tcti: tcti, files: SystemFiles()) }
 
-  init(tcti: String?, files: any KernelFiles) {
+  package init(tcti: String?, files: any KernelFiles) {
     self.files = files
+    device = Self.device(files)
     findings = [
       Self.tpm(tcti, files), Self.snp(files), Self.tdx(files), Self.nitro(files), Self.azure(files),
       Finding(
@@ -44,6 +63,12 @@ public struct PlatformDetection: Sendable {
     ]
   }
 
+  /// How an SEV-SNP report is asked for here: the common interface, where the kernel has it.
+  public var reportInterface: SNPCollector.Interface? {
+    guard self[.snp]?.isPresent == true else { return nil }
+    return files.exists(ConfidentialReports.path) ? .configuration : .device
+  }
+
   public subscript(kind: EvidenceKind) -> Finding? { findings.first { $0.kind == kind } }
 
   private static func tpm(_ tcti: String?, _ files: any KernelFiles) -> Finding {
@@ -55,11 +80,14 @@ public struct PlatformDetection: Sendable {
           state: .present(address.isSoftware ? "\(address.text), which proves nothing about hardware" : address.text))
       } catch { return Finding(kind: .tpm, state: .absent(error.description)) }
     }
-    // Without the resource manager a client that dies leaves its objects in the TPM.
-    for path in ["/dev/tpmrm0", "/dev/tpm0"] where files.exists(path) {
-      return Finding(kind: .tpm, state: .present("device:\(path)"))
-    }
-    return Finding(kind: .tpm, state: .absent("neither /dev/tpmrm0 nor /dev/tpm0 is there"))
+    return Finding(
+      kind: .tpm,
+      state: device(files).map { .present($0.text) } ?? .absent("neither /dev/tpmrm0 nor /dev/tpm0 is there"))
+  }
+
+  /// Without the resource manager a client that dies leaves its objects in the TPM.
+  private static func device(_ files: any KernelFiles) -> TPMAddress? {
+    ["/dev/tpmrm0", "/dev/tpm0"].first(where: files.exists).map { .device(path: $0) }
   }
 
   private static func snp(_ files: any KernelFiles) -> Finding {
@@ -82,9 +110,10 @@ public struct PlatformDetection: Sendable {
   }
 
   private static func nitro(_ files: any KernelFiles) -> Finding {
-    files.exists(NitroGuest.path)
-      ? Finding(kind: .nitroEnclave, state: .present(NitroGuest.path))
-      : Finding(kind: .nitroEnclave, state: .absent("\(NitroGuest.path) is not there: no Nitro enclave"))
+    let path = SecureModuleDevice.path
+    return files.exists(path)
+      ? Finding(kind: .nitroEnclave, state: .present(path))
+      : Finding(kind: .nitroEnclave, state: .absent("\(path) is not there: no Nitro enclave"))
   }
 
   /// Azure's firmware says who it is (SMBIOS chassis asset tag of every Azure VM).
@@ -94,7 +123,7 @@ public struct PlatformDetection: Sendable {
     guard tag == "7783-7084-3265-9085-8269-3286-77" else {
       return Finding(kind: .azure, state: .absent("\(path) is not Azure's"))
     }
-    guard files.exists("/dev/tpmrm0") || files.exists("/dev/tpm0") else {
+    guard device(files) != nil else {
       return Finding(kind: .azure, state: .absent("an Azure machine without a TPM"))
     }
     return Finding(

@@ -20,8 +20,9 @@ public struct TPMCollector: EvidenceCollector {
     self.init(device: device, key: key, certificates: certificates, registers: registers, files: SystemFiles())
   }
 
-  init(
-    device: TPMDevice, key: AttestationKey.Kind, certificates: [[UInt8]], registers: Set<Int>, files: any KernelFiles
+  package init(
+    device: TPMDevice, key: AttestationKey.Kind = .p256, certificates: [[UInt8]],
+    registers: Set<Int> = Self.defaultRegisters, files: any KernelFiles
   ) {
     self.device = device
     self.key = key

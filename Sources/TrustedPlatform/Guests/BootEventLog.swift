@@ -7,7 +7,7 @@ public struct BootEventLog: Sendable {
   /// This machine's.
   public init() { self.init(files: SystemFiles()) }
 
-  init(files: any KernelFiles) { self.files = files }
+  package init(files: any KernelFiles) { self.files = files }
 
   /// The log that belongs to a TPM.
   ///

@@ -4,8 +4,8 @@ import Glibc
 
 /// Reports of a confidential guest through the kernel's common interface (Documentation/ABI/testing/configfs-tsm-report):
 /// a directory is made, what is to be signed is written into it, and the report is read from it.
-struct ConfidentialReports: Sendable {
-  static let path = "/sys/kernel/config/tsm/report"
+package struct ConfidentialReports: Sendable {
+  package static let path = "/sys/kernel/config/tsm/report"
   /// What is signed with the report.
   static let dataBytes = 64
   static let maxReportBytes = 64 << 10

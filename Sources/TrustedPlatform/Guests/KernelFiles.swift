@@ -2,7 +2,7 @@ import Glibc
 
 /// Files and directories that are an interface to the kernel. A protocol, because on most machines nothing stands behind it:
 /// tests play the kernel.
-protocol KernelFiles: Sendable {
+package protocol KernelFiles: Sendable {
   func exists(_ path: String) -> Bool
   /// Makes a directory, which must be new.
   func makeDirectory(_ path: String) throws(GuestFailure)
@@ -14,22 +14,24 @@ protocol KernelFiles: Sendable {
 }
 
 /// The machine's own.
-struct SystemFiles: KernelFiles {
+package struct SystemFiles: KernelFiles {
+  package init() {}
+
   static func text(_ code: Int32) -> String { strerror(code).map { String(cString: $0) } ?? "errno \(code)" }
 
   private static func failure(_ call: String, _ path: String) -> GuestFailure {
     errno == ENOENT ? .absent(path) : .system(call: call, path: path, errno: errno)
   }
 
-  func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+  package func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
-  func makeDirectory(_ path: String) throws(GuestFailure) {
+  package func makeDirectory(_ path: String) throws(GuestFailure) {
     guard mkdir(path, 0o700) == 0 else { throw Self.failure("mkdir", path) }
   }
 
-  func removeDirectory(_ path: String) { rmdir(path) }
+  package func removeDirectory(_ path: String) { rmdir(path) }
 
-  func write(_ bytes: [UInt8], to path: String) throws(GuestFailure) {
+  package func write(_ bytes: [UInt8], to path: String) throws(GuestFailure) {
     let file = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW)
     guard file >= 0 else { throw Self.failure("open", path) }
     defer { close(file) }
@@ -43,7 +45,7 @@ struct SystemFiles: KernelFiles {
     }
   }
 
-  func read(_ path: String, limit: Int) throws(GuestFailure) -> [UInt8] {
+  package func read(_ path: String, limit: Int) throws(GuestFailure) -> [UInt8] {
     let file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
     guard file >= 0 else { throw Self.failure("open", path) }
     defer { close(file) }

@@ -1,33 +1,19 @@
-import CLinux
 import CanonicalJSON
-import Glibc
 
-/// Attestation documents of a Nitro enclave through `/dev/nsm` (the Nitro Secure Module API: requests and responses are CBOR
+/// Attestation documents of a Nitro enclave from its security module (the Nitro Secure Module API: requests and responses are CBOR
 /// maps with one entry, the name of the request).
 struct NitroGuest: Sendable {
-  static let path = "/dev/nsm"
-  static let maxRequestBytes = 4096
-  static let maxResponseBytes = 12 << 10
   /// The longest user data, nonce or public key, in bytes.
   static let maxFieldBytes = 1024
 
-  let path: String
+  let module: any SecureModule
 
-  init(path: String = Self.path) { self.path = path }
+  init(module: any SecureModule = SecureModuleDevice()) { self.module = module }
 
   /// An attestation document (COSE_Sign1) with a nonce in it.
   func document(nonce: [UInt8], publicKey: [UInt8]? = nil, userData: [UInt8]? = nil) throws(GuestFailure) -> [UInt8] {
     let request = try Self.request(nonce: nonce, publicKey: publicKey, userData: userData)
-    let device = open(path, O_RDWR | O_CLOEXEC)
-    guard device >= 0 else {
-      throw errno == ENOENT ? .absent(path) : .system(call: "open", path: path, errno: errno)
-    }
-    defer { close(device) }
-    var response = [UInt8](repeating: 0, count: Self.maxResponseBytes)
-    var count = response.count
-    let result = linux_nsm_request(device, request, request.count, &response, &count)
-    guard result == 0 else { throw .system(call: "ioctl", path: path, errno: -result) }
-    return try Self.document(in: [UInt8](response.prefix(count)))
+    return try Self.document(in: try module.answer(to: request))
   }
 
   /// `{"Attestation": {"user_data": ..., "nonce": ..., "public_key": ...}}`: byte strings, or null where there is none.

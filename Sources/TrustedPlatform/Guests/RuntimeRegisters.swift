@@ -3,7 +3,7 @@ import CanonicalJSON
 /// The registers of an Intel trust domain that software extends while it runs
 /// (Documentation/ABI/testing/sysfs-devices-virtual-misc-tdx_guest; Linux 6.16 and later).
 public struct RuntimeRegisters: Sendable {
-  static let path = "/sys/class/misc/tdx_guest/measurements"
+  package static let path = "/sys/class/misc/tdx_guest/measurements"
   /// SHA-384.
   public static let digestBytes = 48
   public static let indexes = 0...3
@@ -14,7 +14,7 @@ public struct RuntimeRegisters: Sendable {
   /// This machine's.
   public init() { self.init(root: Self.path, files: SystemFiles()) }
 
-  init(root: String, files: any KernelFiles) {
+  package init(root: String = Self.path, files: any KernelFiles) {
     self.root = root
     self.files = files
   }

@@ -3,8 +3,8 @@ import CanonicalJSON
 import Glibc
 
 /// SEV-SNP reports through `/dev/sev-guest`, for kernels without the common interface (AMD 56860, section 7.3).
-struct SNPGuest: Sendable {
-  static let path = "/dev/sev-guest"
+package struct SNPGuest: Sendable {
+  package static let path = "/dev/sev-guest"
   /// MSG_REPORT_RSP as the kernel hands it out.
   static let responseBytes = 4000
   static let certificateBytes = 16 << 10

@@ -67,9 +67,44 @@ extension TPMDevice {
     }
     return try await perform(operation) { (connection) throws(TPMFailure) in
       try connection.check(
-        ctpm_extend(connection.tpm, UInt32(register), bank.identifier, digest, digest.count), bank: bank)
+        ctpm_extend(connection.tpm, UInt32(register), [bank.identifier], 1, digest, digest.count), bank: bank)
       // A TPM without the bank extends nothing and reports success (part 3, section 22.2.1): reading tells.
       return try connection.registers(selection, bank: bank)[register] ?? []
+    }
+  }
+}
+
+extension TPMDevice {
+  /// The banks of registers that the TPM keeps and this program computes, in the order of their TPM_ALG_ID.
+  public func activeBanks() async throws(TPMFailure) -> [BankAlgorithm] {
+    try await perform("list its banks") { (connection) throws(TPMFailure) in
+      var banks = [UInt16](repeating: 0, count: 16)
+      var count = banks.count
+      try connection.check(ctpm_banks(connection.tpm, &banks, &count))
+      return banks.prefix(count).compactMap(BankAlgorithm.init(identifier:)).sorted { $0.identifier < $1.identifier }
+    }
+  }
+
+  /// Extends a register in several banks by one command: after a power cut either all of them show it or none does.
+  ///
+  /// - Parameter digests: for each bank, as many bytes as its registers have; at least one. A bank that the TPM does not
+  ///   keep is passed over without a word.
+  public func extend(_ register: Int, with digests: [BankAlgorithm: [UInt8]]) async throws(TPMFailure) {
+    let operation = "extend a register"
+    _ = try RegisterSelection([register], operation: operation)
+    let ordered = digests.sorted { $0.key.identifier < $1.key.identifier }
+    guard !ordered.isEmpty, ordered.allSatisfy({ $0.value.count == $0.key.byteCount }) else {
+      throw .field(
+        operation: operation,
+        FieldError(
+          field: "digests", expected: "one of each bank's own length",
+          actual: ordered.map { "\($0.key.rawValue): \($0.value.count) bytes" }.joined(separator: ", ")))
+    }
+    try await perform(operation) { (connection) throws(TPMFailure) in
+      let bytes = ordered.flatMap(\.value)
+      try connection.check(
+        ctpm_extend(
+          connection.tpm, UInt32(register), ordered.map(\.key.identifier), ordered.count, bytes, bytes.count))
     }
   }
 }

@@ -2,6 +2,7 @@ import BoxService
 import CanonicalJSON
 import Storage
 import Terminal
+import TrustedPlatform
 
 /// `doctor`: what is wrong with a data directory, without changing it.
 enum DoctorCommand {
@@ -13,6 +14,8 @@ enum DoctorCommand {
     var fault: String?
     /// What to do about it.
     var remedy: String
+    /// What was found, where that is no question of right or wrong.
+    var detail: String?
   }
 
   private static func run(_ arguments: ParsedArguments) async throws -> ExitCode {
@@ -33,6 +36,7 @@ enum DoctorCommand {
     check("configuration", otherwise: "restore box.json from the backup; it governs nothing") {
       _ = try directory.configuration()
     }
+    findings += machine(try? directory.configuration())
     check("clients", otherwise: "restore clients.json, or remove it and add the clients again") {
       _ = try directory.clients()
     }
@@ -66,6 +70,7 @@ enum DoctorCommand {
     if arguments.wantsJSON {
       let list: [JSON] = findings.map { finding in
         var object: JSONObject = ["check": .string(finding.name), "fault": .null]
+        object["detail"] = finding.detail.map { .string($0) }
         if let fault = finding.fault {
           object["fault"] = .string(fault)
           object["remedy"] = .string(finding.remedy)
@@ -78,9 +83,25 @@ enum DoctorCommand {
         Terminal.standard.write(
           finding.fault.map { fault in
             "FAULT  \(finding.name): \(TerminalText.escaped(fault))\n       \(TerminalText.escaped(finding.remedy))\n"
-          } ?? "ok     \(finding.name)\n")
+          } ?? "ok     \(finding.name)\(finding.detail.map { ": \(TerminalText.escaped($0))" } ?? "")\n")
       }
     }
     return faults.isEmpty ? .ok : .failed
+  }
+
+  /// The machine that the box rests on must be here; what else is here is worth knowing.
+  private static func machine(_ configuration: BoxConfiguration?) -> [Finding] {
+    let named = configuration?.attestation
+    let detection = PlatformDetection(tcti: named?.tcti)
+    let remedy = "start the box on its own machine: what its log was kept on cannot be replaced (docs/operations.md)"
+    let kinds = named?.platforms.map(\.kind) ?? []
+    return detection.findings.map { finding in
+      let (name, detail) = (finding.kind.rawValue, finding.state.detail)
+      guard kinds.contains(finding.kind) else {
+        return Finding(
+          name: "platform \(name)", fault: nil, remedy: "", detail: "\(finding.state.name), \(detail)")
+      }
+      return Finding(name: "machine \(name)", fault: finding.isPresent ? nil : detail, remedy: remedy, detail: detail)
+    }
   }
 }

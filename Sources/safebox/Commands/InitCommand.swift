@@ -1,3 +1,4 @@
+import Attestation
 import BoxService
 import CanonicalJSON
 import Cryptography
@@ -26,11 +27,22 @@ enum InitCommand {
       .option("tls-certificate", value: "file", "PEM chain, where the API leaves this machine", values: .file),
       .option("tls-key", value: "file", "its private key", values: .file),
       .option("witness-policy", value: "file", "C2SP tlog-policy of the box's witnesses", values: .file),
-      .option("tpm", value: "tcti", "the TPM that vouches for the box: device:/dev/tpmrm0, or swtpm:path=..."),
-      .option(
-        "ak-certificates", value: "file", "PEM chain of the TPM's attestation key",
-        values: .file), .json,
-    ], run: run)
+    ] + machine + [.json], run: run)
+
+  private static let machine: [Argument] = [
+    .option(
+      "machine", value: "platform",
+      "what vouches for the box: auto, \(MachineConfiguration.kinds.map(\.rawValue).joined(separator: ", "))"),
+    .option("with", value: "platform", "a further platform whose evidence stands beside it", isRepeated: true),
+    .option("tpm", value: "tcti", "the TPM that does: device:/dev/tpmrm0, or swtpm:path=..."),
+    .option(
+      "snp-interface", value: "name", "how SNP reports are asked for: configfs, or device for /dev/sev-guest"),
+    .option(
+      "certificates", value: "file",
+      "PEM chain of the TPM's attestation key, or of the processor's that signs SNP reports",
+      values: .file),
+    .option("td-quote", value: "file", "Azure: the quote over the TDX report, from its service", values: .file),
+  ]
 
   private static func run(_ arguments: ParsedArguments) async throws -> ExitCode {
     // Whatever is made in the data directory is for this user alone.
@@ -41,7 +53,7 @@ enum InitCommand {
         "--origin is \"\(origin)\", 1-255 visible ASCII characters without + are expected", exitCode: .usage)
     }
     let witnessPolicy = try arguments.value("witness-policy").map(witnessPolicy)
-    let configuration = try configuration(arguments, witnessPolicy)
+    let configuration = try configuration(arguments, witnessPolicy, try await attestation(arguments))
     let path = Settings.dataDirectory(arguments)
     let initializer = BoxInitializer(
       directory: DataDirectory(path: path), origin: origin,
@@ -92,7 +104,7 @@ enum InitCommand {
   }
 
   private static func configuration(
-    _ arguments: ParsedArguments, _ witnessPolicy: String?
+    _ arguments: ParsedArguments, _ witnessPolicy: String?, _ attestation: MachineConfiguration?
   ) throws -> BoxConfiguration {
     var tls: BoxConfiguration.TLSFiles?
     switch (arguments.value("tls-certificate"), arguments.value("tls-key")) {
@@ -112,7 +124,7 @@ enum InitCommand {
       let configuration = BoxConfiguration(
         listen: try .init(parsing: try arguments.required("listen"), field: "--listen"),
         admin: try .init(parsing: try arguments.required("admin"), field: "--admin"), tls: tls,
-        witnessPolicy: witnessPolicy, attestation: try attestation(arguments))
+        witnessPolicy: witnessPolicy, attestation: attestation)
       return try BoxConfiguration(parsing: configuration.bytes)
     } catch let error as FieldError {
       let hints = error.field == "tls" ? ["give --tls-certificate and --tls-key, or listen on 127.0.0.1"] : []
@@ -120,19 +132,84 @@ enum InitCommand {
     }
   }
 
-  private static func attestation(_ arguments: ParsedArguments) throws -> BoxConfiguration.Attestation? {
-    guard let tcti = arguments.value("tpm") else {
-      guard arguments.value("ak-certificates") == nil else {
-        throw CommandError("--ak-certificates belongs to --tpm", exitCode: .usage)
+  /// The machine as it is written into box.json: always a concrete one, so that the box rests on the same one at every start.
+  private static func attestation(_ arguments: ParsedArguments) async throws -> MachineConfiguration? {
+    let tcti = arguments.value("tpm")
+    guard let name = arguments.value("machine") ?? tcti.map({ _ in "tpm" }) else {
+      for option in ["with", "certificates", "td-quote", "snp-interface"] where !arguments.values(option).isEmpty {
+        throw CommandError("--\(option) belongs to --machine or --tpm", exitCode: .usage)
       }
       return nil
     }
-    do {
-      _ = try TPMAddress(tcti)
+    do throws(TPMFailure) {
+      if let tcti { _ = try TPMAddress(tcti) }
     } catch {
       throw CommandError("--tpm: \(error)", exitCode: .usage)
     }
-    return .init(platform: .tpm, tcti: tcti, certificates: arguments.value("ak-certificates").map(absolute))
+    let files = MachineConfiguration.Files(
+      certificates: try arguments.value("certificates").map(certificates),
+      trustDomainQuote: arguments.value("td-quote").map(absolute))
+    let detection = PlatformDetection(tcti: tcti)
+    do {
+      var found: MachineConfiguration
+      if name == "auto" {
+        guard arguments.values("with").isEmpty else {
+          throw CommandError("--with belongs to a platform that --machine names", exitCode: .usage)
+        }
+        found = try await MachineConfiguration.detected(tcti: tcti, files: files, by: detection)
+        Terminal.standard.writeError("machine \(found.platforms.map(\.kind.rawValue).joined(separator: " with "))\n")
+      } else {
+        let kind = try platform(name, "--machine")
+        found = try MachineConfiguration.reached(
+          kind, tcti: tcti, interface: try interface(arguments), files: files, by: detection)
+        // Their certificates, where they need any, are named in box.json.
+        found.with = try arguments.values("with").map {
+          try MachineConfiguration.reached(
+            try platform($0, "--with"), tcti: tcti, interface: try interface(arguments),
+            files: MachineConfiguration.Files(), by: detection
+          ).platform
+        }
+      }
+      if tcti != nil, found.tcti == nil {
+        throw CommandError("--tpm does not belong to --machine \(name), which is asked without a TPM", exitCode: .usage)
+      }
+      return found
+    } catch let error as FieldError {
+      throw CommandError("--machine \(name): \(error)", exitCode: .usage)
+    } catch let error as MachineConfiguration.NothingFound {
+      throw CommandError("--machine auto: \(error)", hints: ["name a software TPM with --tpm, to try it out"])
+    }
+  }
+
+  private static func platform(_ name: String, _ option: String) throws -> EvidenceKind {
+    guard let kind = EvidenceKind(rawValue: name), MachineConfiguration.kinds.contains(kind) else {
+      let names = MachineConfiguration.kinds.map(\.rawValue).joined(separator: ", ")
+      throw CommandError(
+        "\(option) is \"\(TerminalText.escaped(name))\"",
+        hints: [option == "--machine" ? "give auto, or one of \(names)" : "give one of \(names)"], exitCode: .usage)
+    }
+    return kind
+  }
+
+  private static func interface(_ arguments: ParsedArguments) throws -> SNPCollector.Interface? {
+    guard let name = arguments.value("snp-interface") else { return nil }
+    let kinds = arguments.values("machine") + arguments.values("with")
+    guard let interface = SNPCollector.Interface(rawValue: name), kinds.contains(EvidenceKind.snp.rawValue) else {
+      throw CommandError(
+        "--snp-interface is \"\(TerminalText.escaped(name))\", configfs or device is expected, with sev-snp",
+        exitCode: .usage)
+    }
+    return interface
+  }
+
+  private static func certificates(_ path: String) throws -> String {
+    let bytes = try Files.read(path, limit: 1 << 20)
+    do {
+      _ = try PEM.decodeAll(String(decoding: bytes, as: UTF8.self), label: "CERTIFICATE")
+    } catch {
+      throw CommandError("\(path): \(error)")
+    }
+    return absolute(path)
   }
 
   private static func absolute(_ path: String) -> String {

@@ -40,6 +40,10 @@ enum StatusCommand {
       if !missing.isEmpty { text += "; without \(missing.joined(separator: ", "))" }
       line("backend  ", text)
     }
+    for platform in status["platforms"]?.array ?? [] {
+      let name = platform["platform"]?.string ?? "?"
+      line("platform ", "\(name): \(platform["state"]?.string ?? "?"), \(platform["detail"]?.string ?? "?")")
+    }
     if let exports = status["exports"] {
       line("exports  ", "\(exports["total"]?.integer ?? 0), \(exports["alarmed"]?.integer ?? 0) behind")
     }

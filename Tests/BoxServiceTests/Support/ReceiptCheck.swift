@@ -5,9 +5,12 @@ import Receipts
 
 enum ReceiptCheck {
   /// What the offline verifier says of a receipt, held against the box's published key.
-  static func report(_ answer: Answer, of box: TestBox) throws -> ReceiptReport {
+  static func report(
+    _ answer: Answer, of box: TestBox, appraisal: EvidenceExpectation? = nil
+  ) throws -> ReceiptReport {
     let publicKeys = try PublicKeys(parsing: try box.home.temporary.read("box/public.json"))
-    return ReceiptVerifier(expecting: try ExpectedBox(parsing: publicKeys.es256)).verify(answer.body)
+    return ReceiptVerifier(expecting: try ExpectedBox(parsing: publicKeys.es256), appraisal: appraisal)
+      .verify(answer.body)
   }
 
   static func verdict(_ answer: Answer, of box: TestBox) throws -> ReceiptReport.Verdict {

@@ -77,7 +77,7 @@ final class TestBox: Sendable {
 
   /// Opens and starts the box of `home`.
   init(
-    _ home: Home, notes: [NoteExecutor]? = nil, machine: (any Machine)? = nil, appraiser: EvidenceAppraiser = .standard
+    _ home: Home, notes: [NoteExecutor]? = nil, machine: Machine? = nil, appraiser: EvidenceAppraiser = .standard
   ) async throws {
     self.home = home
     let notes =
