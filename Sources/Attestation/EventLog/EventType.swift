@@ -8,15 +8,12 @@ public struct EventType: RawRepresentable, Sendable, Hashable {
   /// Not extended into any register.
   public static let noAction = EventType(rawValue: 0x0000_0003)
   public static let separator = EventType(rawValue: 0x0000_0004)
-  public static let eventTag = EventType(rawValue: 0x0000_0006)
   public static let crtmContents = EventType(rawValue: 0x0000_0007)
-  public static let ipl = EventType(rawValue: 0x0000_000d)
   public static let efiVariableDriverConfig = EventType(rawValue: 0x8000_0001)
   public static let efiVariableBoot = EventType(rawValue: 0x8000_0002)
   public static let efiVariableBoot2 = EventType(rawValue: 0x8000_000c)
   public static let efiGPTEvent = EventType(rawValue: 0x8000_0006)
   public static let efiAction = EventType(rawValue: 0x8000_0007)
-  public static let efiVariableAuthority = EventType(rawValue: 0x8000_00e0)
   /// dstack's events of the running guest.
   public static let dstackRuntime = EventType(rawValue: 0x0800_0001)
 

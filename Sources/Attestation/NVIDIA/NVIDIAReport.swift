@@ -15,9 +15,6 @@ public struct NVIDIAReport: Sendable, Hashable {
     case driverVersion = 3
     case vbiosVersion = 6
     case boardID = 14
-    case chipSKU = 15
-    case project = 17
-    case projectSKU = 18
     case firmwareID = 20
   }
 

@@ -33,9 +33,6 @@ public enum AppraisalBuilder<Claims: EvidenceClaims> {
   public static func buildBlock(_ rules: [any AppraisalRule<Claims>]...) -> [any AppraisalRule<Claims>] {
     rules.flatMap(\.self)
   }
-  public static func buildOptional(_ rules: [any AppraisalRule<Claims>]?) -> [any AppraisalRule<Claims>] { rules ?? [] }
-  public static func buildEither(first rules: [any AppraisalRule<Claims>]) -> [any AppraisalRule<Claims>] { rules }
-  public static func buildEither(second rules: [any AppraisalRule<Claims>]) -> [any AppraisalRule<Claims>] { rules }
   public static func buildArray(_ rules: [[any AppraisalRule<Claims>]]) -> [any AppraisalRule<Claims>] {
     rules.flatMap(\.self)
   }

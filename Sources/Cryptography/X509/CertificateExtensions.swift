@@ -151,9 +151,6 @@ extension OID {
   public static let subjectAlternativeName = OID(2, 5, 29, 17)
   public static let basicConstraints = OID(2, 5, 29, 19)
   public static let crlNumber = OID(2, 5, 29, 20)
-  public static let nameConstraints = OID(2, 5, 29, 30)
-  public static let crlDistributionPoints = OID(2, 5, 29, 31)
-  public static let certificatePolicies = OID(2, 5, 29, 32)
   public static let authorityKeyIdentifier = OID(2, 5, 29, 35)
   public static let extendedKeyUsage = OID(2, 5, 29, 37)
 }

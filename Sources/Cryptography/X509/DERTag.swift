@@ -17,7 +17,6 @@ public struct DERTag: Sendable, Hashable, CustomStringConvertible {
   public static let ia5String = DERTag(byte: 0x16)
   public static let utcTime = DERTag(byte: 0x17)
   public static let generalizedTime = DERTag(byte: 0x18)
-  public static let bmpString = DERTag(byte: 0x1E)
   public static let sequence = DERTag(byte: 0x30)
   public static let set = DERTag(byte: 0x31)
 
@@ -27,8 +26,6 @@ public struct DERTag: Sendable, Hashable, CustomStringConvertible {
   }
 
   public var isConstructed: Bool { byte & 0x20 != 0 }
-  /// The class bits and the number are those of `[number]` of a context.
-  public var contextNumber: UInt8? { byte & 0xC0 == 0x80 ? byte & 0x1F : nil }
 
   public var description: String { "tag 0x\(Hex.encode([byte]))" }
 }

@@ -88,6 +88,4 @@ public struct DistinguishedName: Sendable, Hashable, CustomStringConvertible {
 extension OID {
   public static let commonName = OID(2, 5, 4, 3)
   public static let serialNumberAttribute = OID(2, 5, 4, 5)
-  public static let organizationName = OID(2, 5, 4, 10)
-  public static let organizationalUnitName = OID(2, 5, 4, 11)
 }

@@ -54,16 +54,11 @@ public struct TPMResponseCode: RawRepresentable, Sendable, Hashable, CustomStrin
 
   public static let policyFail = TPMResponseCode(rawValue: 0x09D)
   public static let integrity = TPMResponseCode(rawValue: 0x09F)
-  public static let badAuthorisation = TPMResponseCode(rawValue: 0x0A2)
-  public static let value = TPMResponseCode(rawValue: 0x084)
-  public static let notInitialised = TPMResponseCode(rawValue: 0x100)
-  public static let pcrChanged = TPMResponseCode(rawValue: 0x128)
   public static let nvUninitialised = TPMResponseCode(rawValue: 0x14A)
   public static let objectMemory = TPMResponseCode(rawValue: 0x902)
   public static let sessionMemory = TPMResponseCode(rawValue: 0x903)
   public static let objectHandles = TPMResponseCode(rawValue: 0x906)
   public static let sessionHandles = TPMResponseCode(rawValue: 0x905)
-  public static let lockout = TPMResponseCode(rawValue: 0x921)
 
   /// Whether the TPM has no place left for what would have to be loaded.
   var isFull: Bool {
