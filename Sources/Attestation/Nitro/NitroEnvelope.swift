@@ -43,7 +43,7 @@ enum NitroEnvelope {
   /// dstack: version 0, a kind of quote, a compact length, as many bytes; then events and configuration.
   private static func scale(_ bytes: [UInt8]) -> [UInt8]? {
     var reader = ByteReader(bytes)
-    guard bytes.first == 0, (try? reader.uint16(bigEndian: "head")).map({ $0 < 8 }) ?? false,
+    guard (try? reader.uint16(bigEndian: "head")).map({ $0 < 8 }) ?? false,
       let low = try? reader.uint8("length"), low & 3 == 1, let high = try? reader.uint8("length")
     else { return nil }
     return try? reader.bytes((Int(high) << 8 | Int(low)) >> 2, "document")

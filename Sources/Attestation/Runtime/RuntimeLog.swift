@@ -36,5 +36,5 @@ public struct RuntimeLog: Sendable, Hashable {
   public var lockIndex: Int? { events.firstIndex { $0.kind == .lock } }
 
   /// Whether a lock ends the log. One that is followed by anything ends nothing.
-  public var isLocked: Bool { lockIndex == events.count - 1 && !events.isEmpty }
+  public var isLocked: Bool { lockIndex == events.count - 1 }
 }

@@ -28,8 +28,7 @@ public enum Binding: Sendable, Hashable {
   public func matches(_ field: [UInt8], fixedWidth: Bool) -> Bool {
     guard case .bytes(let bytes) = self, Self.byteCount.contains(bytes.count) else { return false }
     guard fixedWidth else { return field == bytes }
-    return bytes.count <= field.count && field.starts(with: bytes)
-      && field.dropFirst(bytes.count).allSatisfy { $0 == 0 }
+    return field.starts(with: bytes) && field.dropFirst(bytes.count).allSatisfy { $0 == 0 }
   }
 }
 

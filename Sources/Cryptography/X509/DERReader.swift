@@ -107,8 +107,8 @@ public struct DERReader: Sendable {
   private mutating func length(_ field: String) throws(CryptographyError) -> Int {
     guard let first = next() else { throw malformed(field, "ends before its length") }
     if first < 0x80 { return Int(first) }
-    // 0x80 is the indefinite length of BER. Four bytes are more than any input has.
-    guard first != 0x80, first <= 0x84 else { throw malformed(field, "a length that DER does not have") }
+    // Four bytes are more than any input has. 0x80, the indefinite length of BER, has none and comes out as zero below.
+    guard first <= 0x84 else { throw malformed(field, "a length that DER does not have") }
     var value = 0
     for index in 0..<Int(first & 0x7F) {
       guard let byte = next() else { throw malformed(field, "ends inside its length") }

@@ -297,8 +297,7 @@ function tpmCheckSelection(quote, pcrs, checks) {
   const quoted = describe(quote.selections);
   const given = describe(pcrs.map(({ bank, values }) => ({ bank, indexes: [...values.keys()].sort((a, b) => a - b) })));
   const isNothing = quote.selections.every(({ indexes }) => indexes.length === 0);
-  const isRepeated = new Set(pcrs.map(({ bank }) => bank)).size !== pcrs.length;
-  return checks.require("tpm.selection", quoted === given && !isNothing && !isRepeated, isNothing ? "at least one register" : quoted, given);
+  return checks.require("tpm.selection", quoted === given && !isNothing, isNothing ? "at least one register" : quoted, given);
 }
 
 async function tpmCheckDigest(quote, pcrs, hash, checks) {
