@@ -1,7 +1,8 @@
 import Glibc
 
-/// `SafeboxFuzz [--seconds N] [--seed S] [--replay FILE] [target...]`
+/// `SafeboxFuzz [--seconds N] [--seed S] [--corpus DIRECTORY] [--replay FILE] [target...]`
 ///
+/// The files of a corpus (to 64 KiB each, 4096 of them) are seeds of every target beside its own.
 /// Every target runs in this process for N seconds (default 10), so a trap anywhere in a parser ends the run with a
 /// signal. Exit code 0: nothing found; 1: a property was violated; 2: usage.
 enum FuzzCommand {
@@ -9,6 +10,7 @@ enum FuzzCommand {
     var seconds = 10
     var seed: UInt64 = 1
     var replay: String?
+    var corpus: [[UInt8]] = []
     var names: [String] = []
     var arguments = CommandLine.arguments.dropFirst()
     while let argument = arguments.popFirst() {
@@ -19,6 +21,9 @@ enum FuzzCommand {
       case "--seed":
         guard let value = arguments.popFirst().flatMap({ UInt64($0) }) else { usage() }
         seed = value
+      case "--corpus":
+        guard let value = arguments.popFirst() else { usage() }
+        corpus = files(in: value)
       case "--replay":
         guard let value = arguments.popFirst() else { usage() }
         replay = value
@@ -37,7 +42,8 @@ enum FuzzCommand {
     mkdir(".build", 0o755)
     mkdir(directory, 0o755)
     var failed = false
-    for target in targets {
+    for var target in targets {
+      target.seeds += corpus
       let runner = FuzzRunner(target: target, seed: seed, directory: directory)
       let summary = runner.run(for: .seconds(seconds))
       let rate = summary.executions / seconds
@@ -51,6 +57,24 @@ enum FuzzCommand {
       fflush(nil)
     }
     exit(failed ? 1 : 0)
+  }
+
+  /// The regular files below a directory, in the order of their names.
+  private static func files(in directory: String) -> [[UInt8]] {
+    guard let pointer = opendir(directory) else {
+      print("cannot read \(directory)")
+      exit(2)
+    }
+    defer { closedir(pointer) }
+    var names: [String] = []
+    while let entry = readdir(pointer), names.count < 4096 {
+      names.append(
+        withUnsafePointer(to: &entry.pointee.d_name) {
+          $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        })
+    }
+    return names.sorted().compactMap { CrashRecorder.read(path: "\(directory)/\($0)") }
+      .filter { (1...1 << 16).contains($0.count) }
   }
 
   /// Runs one recorded input, to be watched in a debugger.
@@ -73,7 +97,7 @@ enum FuzzCommand {
   }
 
   private static func usage() -> Never {
-    print("usage: SafeboxFuzz [--seconds N] [--seed S] [--list] [--replay FILE] [target...]")
+    print("usage: SafeboxFuzz [--seconds N] [--seed S] [--corpus DIRECTORY] [--list] [--replay FILE] [target...]")
     exit(2)
   }
 }
