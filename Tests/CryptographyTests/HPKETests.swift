@@ -95,4 +95,16 @@ import Testing
     let first = try HPKE.seal(message, to: key.publicKey, info: [], aad: [])
     #expect(first != (try HPKE.seal(message, to: key.publicKey, info: [], aad: [])))
   }
+
+  /// Only the first block is ever made: a longer key would come out short.
+  @Test func oneBlockIsDerivedAtMost() throws {
+    let schedule = LabeledHKDF(suite: [])
+    let secret = Self.secret([UInt8](repeating: 7, count: 32))
+    #expect(Self.array(try schedule.expand(secret, label: "key", [], count: 32)).count == 32)
+    for count in [0, 33] {
+      #expect(throws: CryptographyError.wrongLength(of: "derived key", expected: "1 to 32", actual: count)) {
+        try schedule.expand(secret, label: "key", [], count: count)
+      }
+    }
+  }
 }

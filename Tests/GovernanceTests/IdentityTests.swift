@@ -72,7 +72,52 @@ import Testing
       try change(&changed)
       #expect(refusal(try Self.claim(changed, at: now)) == expected)
     }
+    // Another's keys in the identity, signed by them.
+    var foreign = identity
+    foreign.keys.es256 = try TestKeys.claimKey("ana").text
+    #expect(refusal(try Self.claim(foreign, at: now, key: "ana")) == "identity.key")
+    // A second signer beside the box.
+    let two = try Claim(
+      iss: TestBox.name, sub: TestBox.name, stm: identity.stm, exp: now / 1000 + 60, nce: "n",
+      keys: [try TestKeys.claimKey("the box"), try TestKeys.claimKey("ana")]
+    ).signed(by: ClaimSigner(try TestKeys.privateKey("the box")))
+    #expect(refusal(try IdentityClaimed(claim: two)) == "claim.keys")
     #expect(box.state.identity == nil)
+  }
+
+  @Test func identitiesAndAnswersHaveTheirForm() throws {
+    let box = try TestBox()
+    let identity = try Self.identity(box)
+    guard case .object(let whole) = identity.stm, case .object(let log)? = whole["log"] else { return }
+    func with(_ object: JSONObject, _ name: String, _ value: JSON?) -> JSON {
+      var copy = object
+      copy[name] = value
+      return .object(copy)
+    }
+    #expect(try BoxIdentity(stm: .object(whole)) == identity)
+    let malformed: [(String, JSON?)] = [
+      ("format", "safebox-identity/v2"), ("further", 1), ("box", "not a box"), ("nonce", "00"), ("channel", "AA=="),
+      ("wrapping", nil), ("counter", -1), ("counter", "1"), ("evidence", "00"), ("log", with(log, "further", 1)),
+      ("log", with(log, "size", -1)), ("log", with(log, "size", .integer(JSON.maxSafeInteger + 1))),
+      ("log", with(log, "root", "00")),
+    ]
+    for (name, value) in malformed {
+      #expect(throws: FieldError.self, "\(name)") { try BoxIdentity(stm: with(whole, name, value)) }
+    }
+    let claimed = try Self.claim(identity, at: box.now)
+    guard case .object(let body) = claimed.body else { return }
+    #expect(try IdentityClaimed(body: claimed.body).identity == identity)
+    #expect(throws: FieldError.self) { try IdentityClaimed(body: with(body, "further", 1)) }
+    let evidence = Evidence(NitroEvidence(document: [1, 2, 3]))
+    let answer = AttestationAnswer(nonce: [UInt8](repeating: 5, count: 16), identity: identity, evidence: evidence)
+    guard case .object(let members) = answer.json else { return }
+    #expect(try AttestationAnswer(json: answer.json).evidence.digest == evidence.digest)
+    for (name, value) in [
+      ("format", "safebox-attestation/v2"), ("further", 1), ("nonce", .string(String(repeating: "0", count: 30))),
+      ("nonce", .string(String(repeating: "0", count: 130))), ("identity", nil), ("evidence", nil),
+    ] as [(String, JSON?)] {
+      #expect(throws: FieldError.self, "\(name)") { try AttestationAnswer(json: with(members, name, value)) }
+    }
   }
 
   @Test func theCounterNeverGoesBack() throws {
@@ -148,8 +193,11 @@ import Testing
     let start = try box.open("runner.start", RunnerRecord(name: "r", model: record.manifest, isolation: .runc).params)
     try box.approve(start, by: "ana")
     #expect(code { try box.begin(start) } == "measurement.unmeasured")
+    var rootOnly = box
+    try Self.measure(&rootOnly, .runner, record.runner)
+    #expect(code { try rootOnly.begin(start) } == "measurement.unmeasured", "the root alone")
     try Self.measure(&box, .model, record.manifest)
-    #expect(code { try box.begin(start) } == "measurement.unmeasured")
+    #expect(code { try box.begin(start) } == "measurement.unmeasured", "the model alone")
     try Self.measure(&box, .runner, record.runner)
     try box.begin(start)
   }
@@ -157,6 +205,7 @@ import Testing
   @Test func measurementsCountAndDoNotRepeat() throws {
     var box = try Self.box()
     #expect(code { try Self.measure(&box, .policy, SHA256.hash([]), boot: 2) } == "measurement.boot")
+    #expect(code { try Self.measure(&box, .policy, SHA256.hash([]), boot: 0, index: 0) } == "entry.body")
     #expect(code { try Self.measure(&box, .policy, SHA256.hash([]), boot: 1, index: 1) } == "measurement.index")
     try Self.measure(&box, .policy, SHA256.hash([]))
     #expect(code { try Self.measure(&box, .tool, SHA256.hash([])) } == "measurement.repeated")
@@ -164,6 +213,21 @@ import Testing
     #expect(code { try Self.measure(&box, .tool, SHA256.hash([1]), index: 2) } == "measurement.index")
     #expect(code { try Self.measure(&box, .tool, SHA256.hash([1]), boot: 3, index: 0) } == "measurement.boot")
     try Self.measure(&box, .tool, SHA256.hash([1]))
+    let event = try Self.event(.tool, SHA256.hash([2]))
+    box.state.measured.events = [RuntimeEvent](repeating: event, count: MeasuredCode.maxEvents)
+    #expect(code { try Self.measure(&box, .tool, SHA256.hash([2])) } == "measurement.too-many")
+  }
+
+  @Test func entriesCountFromTheFirstStart() throws {
+    let body = CodeMeasured(boot: 1, index: 0, event: try Self.event(.tool, SHA256.hash([1]))).body
+    #expect(throws: Never.self) { try CodeMeasured(body: body) }
+    for (name, value) in [
+      ("boot", 0), ("boot", -1), ("index", -1), ("index", .integer(Int64(MeasuredCode.maxEvents) + 1)), ("further", 1),
+    ] as [(String, JSON)] {
+      guard case .object(var members) = body else { return }
+      members[name] = value
+      #expect(throws: FieldError.self, "\(name)") { try CodeMeasured(body: .object(members)) }
+    }
   }
 
   @Test func theOwnersCloseTheSetUntilTheNextStart() throws {
@@ -176,6 +240,7 @@ import Testing
     // From the decision on nothing but its own marker.
     #expect(code { try Self.measure(&box, .tool, SHA256.hash([1])) } == "measurement.locked")
     #expect(code { try Self.measure(&box, .lock, SHA256.hash([1])) } == "measurement.locked")
+    #expect(code { try Self.measure(&box, .tool, lock) } == "measurement.locked", "its digest is not the marker")
     try Self.measure(&box, .lock, lock)
     #expect(box.state.measured.isLocked)
     #expect(code { try Self.measure(&box, .tool, SHA256.hash([1])) } == "measurement.locked")
@@ -228,6 +293,37 @@ import Testing
     #expect(box.state.releases.first?.revokedBy == revoke)
     #expect(code { try box.open("release.revoke", revocation) } == "effect.no-release")
     #expect(code { try box.open("release.approve", ["release": Self.release("1")]) } == "effect.release-exists")
+  }
+
+  @Test func releasesAreNamedByNameAndVersionAndAreLimited() throws {
+    func release(_ name: String, _ version: String) throws -> Release {
+      try Release(
+        json: [
+          "name": .string(name), "version": .string(version),
+          "references": ["tpm": ["sha256.pcr4": [.string(String(repeating: "01", count: 32))]]],
+        ], path: "release")
+    }
+    func refusal(_ body: () throws -> Void) -> EffectFault? {
+      do {
+        try body()
+        return nil
+      } catch { return error as? EffectFault }
+    }
+    var registry = ReleaseRegistry()
+    let id = SHA256.hash(utf8: "proposal")
+    registry.approve(try release("image", "1"), by: id, index: 1)
+    registry.approve(try release("image", "2"), by: id, index: 2)
+    for (name, version) in [("image", "3"), ("other", "1")] {
+      let other = try release(name, version)
+      #expect(refusal { try registry.checkApprove(other) } == nil)
+      #expect(
+        refusal { try registry.checkRevoke(name: name, version: version) } == .noRelease(name: name, version: version))
+    }
+    registry.revoke(name: "image", version: "2", by: id)
+    #expect(registry.all.map(\.isRevoked) == [false, true])
+    for number in 3...ReleaseRegistry.limit { registry.approve(try release("image", "\(number)"), by: id, index: 3) }
+    let last = try release("other", "1")
+    #expect(refusal { try registry.checkApprove(last) } == .releasesFull(limit: ReleaseRegistry.limit))
   }
 
   private static let malformed: [(name: String, references: JSON)] = [

@@ -161,12 +161,59 @@ import Testing
         }
         var hidden = params
         hidden[name] = try Opening(value: params[name] ?? .null, salt: [UInt8](repeating: 7, count: 32)).commitment.json
-        #expect(throws: FieldError.self, "\(type) with \(name) hidden") {
+        let error = #expect(throws: FieldError.self, "\(type) with \(name) hidden") {
           try KeyOrder.of(try Action(type: type, params: hidden))
         }
+        #expect(error?.actual == "a commitment")
       }
     }
     var box = try Self.box()
     #expect(code { try box.open("key.steal", [:]) } == "statement.reserved-type")
+  }
+
+  @Test func aRecordAloneReadsBackAndHasNoOtherMember() throws {
+    let record = Self.release()
+    #expect(try KeyReleaseRecord(params: record.params) == record)
+    var more = record.params
+    more["further"] = 1
+    #expect(throws: FieldError.self) { try KeyReleaseRecord(params: more) }
+  }
+
+  /// The fold holds so many and no more, and what it holds already can still change.
+  @Test func theFoldHasLimits() throws {
+    let (id, appraisal) = (SHA256.hash(utf8: "proposal"), Self.appraisal)
+    func refusal(_ registry: KeyRegistry, _ order: KeyOrder) -> EffectFault? {
+      do {
+        try registry.check(order)
+        return nil
+      } catch { return error }
+    }
+    func enrolment(_ number: Int) -> KeyOrder {
+      .enrol(
+        KeyEnrolment(
+          box: "box.example/\(number)",
+          ak: [UInt8(number >> 8), UInt8(number & 0xFF)] + [UInt8](repeating: 1, count: 32),
+          ek: id, assurance: .software, proof: .activation))
+    }
+    var registry = KeyRegistry()
+    let boxes = KeyRegistry.Limits.boxes
+    for number in 0..<boxes { registry.record(enrolment(number), by: id) }
+    #expect(refusal(registry, enrolment(boxes)) == .boxesFull(limit: boxes))
+    #expect(refusal(registry, enrolment(0)) == nil, "the same box with its own key")
+    let keys = KeyRegistry.Limits.keys
+    for number in 0..<keys { registry.record(.create(key: "key-\(number)", appraisal: appraisal), by: id) }
+    #expect(refusal(registry, .create(key: "another", appraisal: appraisal)) == .keysFull(limit: keys))
+    let grants = KeyRegistry.Limits.grants
+    for number in 0..<grants {
+      registry.record(.grant(key: "key-\(number % keys)", box: "box.example/\(number / keys)"), by: id)
+    }
+    #expect(refusal(registry, .grant(key: "key-0", box: "another.example")) == .grantsFull(limit: grants))
+    #expect(refusal(registry, .grant(key: "key-0", box: "box.example/0")) == nil, "granted already")
+    registry.record(.revoke(key: "key-1", box: "box.example/0"), by: id)
+    #expect(refusal(registry, .grant(key: "key-0", box: "another.example")) == nil)
+    let holders = KeyRegistry.Limits.holders
+    for number in 0..<holders { registry.record(.rotate(.tenant("\(number)")), by: id) }
+    #expect(refusal(registry, .erase(.tenant("another"))) == .holdersFull(limit: holders))
+    #expect(refusal(registry, .erase(.tenant("0"))) == nil)
   }
 }

@@ -1,3 +1,4 @@
+import CanonicalJSON
 import Cryptography
 import Testing
 
@@ -107,6 +108,15 @@ import Testing
     let twice = header.bytes + (try chunk(full, 0, isLast: false)) + (try chunk([], 1, isLast: true))
     #expect(throws: SealedFile.Fault.self) { try Self.open(twice, key) }
     #expect(try Self.open(header.bytes + (try chunk(full, 0, isLast: true)), key) == full)
+    guard case .object(let members) = try JSON(parsing: header.line, limits: .document(maxBytes: 512)) else { return }
+    for (name, value) in [
+      ("further", 1), ("key", "Not a name"), ("key", ""), ("salt", "00"), ("chunk", 65_537),
+    ] as [(String, JSON)] {
+      var other = members
+      other[name] = value
+      let bytes = SealedFile.magic + JSON.object(other).canonicalBytes() + [10]
+      #expect(throws: SealedFile.Fault.self, "\(name) \(value)") { try SealedFile.Header.read(bytes) }
+    }
     var spaced = header.bytes
     spaced.insert(0x20, at: SealedFile.magic.count + 1)
     #expect(throws: SealedFile.Fault.self) { try SealedFile.Header.read(spaced) }

@@ -153,6 +153,26 @@ struct EnrolmentTests {
     }
   }
 
+  @Test("An authority certifies within its own time, for names that can be printed, and as an authority")
+  func limits() async throws {
+    let pending = try authority.challenge(try await request(), roots: roots, at: now())
+    let answer = try await answer(pending.challenge)
+    let key = try P256.PrivateKey(pkcs8PEM: authority.privateKeyPEM)
+    let end = authority.certificate.notAfter
+    for (from, until) in [(now() + day, end), (now() - 2 * day, now() - day)] {
+      let other = try AttestationAuthority.certificate(of: key, from: from, until: until)
+      let ended = try AttestationAuthority(key: key, certificate: other)
+      #expect(throws: EnrolmentFailure.authorityExpired(until: other.notAfter)) {
+        try ended.certify(pending, answer: answer, at: now(), validity: day)
+      }
+    }
+    let plain = try AttestationAuthority.certificate(of: key, from: now(), until: end, isAuthority: false)
+    #expect(throws: EnrolmentFailure.notOurs) { try AttestationAuthority(key: key, certificate: plain) }
+    for name in ["b\u{f6}x", "box\n", String(repeating: "b", count: 65)] {
+      #expect(throws: EnrolmentFailure.self) { try AttestationAuthority.make(name: name, at: now(), validity: day) }
+    }
+  }
+
   @Test("Another TPM cannot answer")
   func otherTPM() async throws {
     let pending = try authority.challenge(try await request(), roots: roots, at: now())
@@ -252,5 +272,18 @@ struct EnrolmentTests {
       Array(PEM.encode(other.certificate.der, label: "CERTIFICATE").utf8), to: "authority/certificate.pem")
     #expect(throws: AuthorityDirectory.Failure.authority(.notOurs)) { try kept.load() }
     #expect(throws: AuthorityDirectory.Failure.self) { try AuthorityDirectory(directory.file("none")).load() }
+  }
+}
+
+extension AttestationAuthority {
+  /// What an authority's certificate could be.
+  fileprivate static func certificate(
+    of key: P256.PrivateKey, from: Int64, until: Int64, isAuthority: Bool = true
+  ) throws -> Certificate {
+    let subject = DistinguishedName(commonName: "Authority")
+    return try CertificateDraft(
+      serialNumber: [1], subject: subject, publicKey: .p256(key.publicKey), notBefore: from / 1000 * 1000,
+      notAfter: until / 1000 * 1000, extensions: [.basicConstraints(isAuthority: isAuthority)]
+    ).signed(by: .p256(key), issuer: subject)
   }
 }

@@ -114,8 +114,56 @@ import Testing
   @Test func certificatesMustNameAnInstance() throws {
     #expect(try GCPScenario(value: []).failures() == ["gcp.instance"])
     let value = GCPMint().extensionValue
-    for malformed in [Array(value.dropLast()), value + [0], [0x30, 0x00], DERWriter.null] {
-      #expect(try GCPScenario(value: malformed).failures() == ["gcp.instance"])
+    for malformed in [Array(value.dropLast()), value + [0], [0x30, 0x00], DERWriter.null] + Self.extensions {
+      #expect(try GCPScenario(value: malformed).failures() == ["gcp.instance"], "\(Hex.encode(malformed))")
+    }
+    var mint = GCPMint()
+    mint.zone = String(repeating: "z", count: 257)
+    #expect(try GCPScenario(mint).failures() == ["gcp.instance"])
+    mint.zone = String(repeating: "z", count: 256)
+    #expect(try GCPScenario(mint).failures() == ["gcp.zone"])
+  }
+
+  /// Values of the certificate's extension with something behind one of its fields, at each level.
+  static let extensions: [[UInt8]] = {
+    let names =
+      DERWriter.utf8String("europe-west4-a") + DERWriter.integer([1]) + DERWriter.utf8String("a-project")
+      + DERWriter.integer([2]) + DERWriter.utf8String("a-machine")
+    let null = DERWriter.null
+    func value(_ security: [UInt8], behind: [UInt8] = [], after: [UInt8] = []) -> [UInt8] {
+      DERWriter.sequence(names, DERWriter.element(0xA0, DERWriter.sequence(security) + behind), after)
+    }
+    let yes = DERWriter.boolean(true)
+    return [
+      value([], behind: null), value([], after: null), value(null),
+      value(DERWriter.element(0xA0, DERWriter.integer([1]) + null)), value(DERWriter.element(0xA1, yes + null)),
+      value(DERWriter.element(0xA2, yes + null)), value(DERWriter.element(0xA5, yes + null)),
+      value(DERWriter.element(0xA6, yes)), value(DERWriter.element(0xA0, DERWriter.integer([UInt8](1...9)))),
+    ]
+  }()
+
+  @Test func membersHaveTheirForm() throws {
+    let evidence = try GCPScenario().evidence
+    guard case .object(let whole) = Evidence(evidence).json, case .object(let quote)? = whole["quotes"]?.array?.first
+    else { return }
+    let instance: JSONObject = [
+      "zone": "z", "projectNumber": "4660", "projectID": "p", "instanceID": "7", "instanceName": "n",
+    ]
+    func with(_ object: JSONObject, _ name: String, _ value: JSON) -> JSON {
+      var copy = object
+      copy[name] = value
+      return .object(copy)
+    }
+    let malformed: [(String, JSON)] = [
+      ("unverified", ["nothing"]), ("unverified", ["tdx", "tdx"]), ("unverified", [1]),
+      ("quotes", [with(quote, "further", true)]), ("quotes", .array([JSON](repeating: .object(quote), count: 5))),
+      ("instance", with(instance, "further", true)), ("instance", with(instance, "projectNumber", "04660")),
+      ("instance", with(instance, "instanceID", "+7")),
+      ("instance", with(instance, "zone", .string(String(repeating: "z", count: 257)))), ("further", true),
+    ]
+    #expect(throws: Never.self) { try Evidence(json: with(whole, "instance", .object(instance))) }
+    for (name, value) in malformed {
+      #expect(throws: FieldError.self, "\(name) \(value)") { try Evidence(json: with(whole, name, value)) }
     }
   }
 
@@ -190,7 +238,10 @@ import Testing
         ($0 as? FieldError)?.field == "platforms.gcp-vtpm.\(name)"
       }
     }
-    for (name, value) in [("production", false), ("projects", []), ("zones", ["a", "a"]), ("zones", [1])]
+    for (name, value) in [
+      ("production", false), ("projects", []), ("zones", ["a", "a"]), ("zones", [1]),
+      ("zones", ["a", 1]), ("zones", [""]), ("zones", [.string(String(repeating: "a", count: 257))]),
+    ]
       as [(String, JSON)]
     {
       var scenario = try GCPScenario()
@@ -222,7 +273,7 @@ import Testing
       scenario.demand(name, nil)
       cases.append(scenario.browserCase("\(name) left out"))
     }
-    for value in [[], GCPMint().extensionValue + [0], [0x30, 0x00]] as [[UInt8]] {
+    for value in [[], GCPMint().extensionValue + [0], [0x30, 0x00]] + Self.extensions as [[UInt8]] {
       cases.append(try GCPScenario(value: value).browserCase("extension \(Hex.encode(value))"))
     }
     try BrowserVerifier.expectAgreement(cases)

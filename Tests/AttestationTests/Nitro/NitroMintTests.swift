@@ -80,6 +80,20 @@ import Testing
         "a name twice", mint, [.nitroDocument], change: { $0.members.append((name: "digest", value: .text("SHA384"))) })
     )
     items.append(try document("a further member", mint, [], change: { $0["later"] = .bool(true) }))
+    items.append(
+      try document(
+        "a nonce filled to 64 bytes", mint, [.nitroBinding],
+        change: { $0["nonce"] = .bytes(nonce + [UInt8](repeating: 0, count: 32)) }))
+    // User data of 64 bytes is report data, which zeros fill; of any other size it is what was asked for, to the byte.
+    for (count, failures) in [(32, []), (64, []), (33, [.nitroBinding]), (63, [.nitroBinding])] as [(Int, [CheckID])] {
+      items.append(
+        try document(
+          "\(count) bytes of user data", mint, failures,
+          change: {
+            $0["nonce"] = .null
+            $0["user_data"] = .bytes(nonce + [UInt8](repeating: 0, count: count - 32))
+          }))
+    }
     return items
   }
 
@@ -150,6 +164,7 @@ import Testing
     var extraData: [UInt8]?
     var safe: UInt8 = 1
     var key: [UInt8]?
+    var binding = Binding.bytes(NitroMintTests.nonce)
 
     func item(_ name: String, _ failures: [CheckID], by mint: NitroMint) throws -> Item {
       var evidence = try mint.instanceEvidence(
@@ -160,7 +175,8 @@ import Testing
           quote.safe = safe
         })
       evidence.key = key
-      return Item(name: "instance: \(name)", evidence: evidence, policy: policy, failures: failures)
+      return Item(
+        name: "instance: \(name)", evidence: evidence, policy: policy, binding: binding, failures: failures)
     }
   }
 
@@ -203,6 +219,9 @@ import Testing
     try add(
       "another nonce in the document", [.nitroBinding, .nitroTPMNonce], Instance(members: [("nonce", .bytes([7]))]))
     try add("no nonce in the document", [.nitroBinding, .nitroTPMNonce], Instance(members: [("nonce", .null)]))
+    try add(
+      "an empty nonce in both", [.nitroTPMNonce],
+      Instance(members: [("nonce", .bytes([]))], extraData: [], binding: .any))
     try add(
       "a register less in the document", [.nitroTPMRegisters],
       Instance(members: [("nitrotpm_pcrs", .map(pairs.dropLast()))]))
@@ -261,11 +280,65 @@ import Testing
     for (name, value) in [
       ("debug", true), ("debug", "no"), ("binding", []), ("binding", ["pcr0"]), ("maximumAge", 0),
       ("maximumAge", 86_401), ("instances", [""]), ("registers", [:]), ("registers", ["pcr32": "any"]),
-      ("registers", ["image": "any", "pcr0": "any"]), ("registers", ["image": ["00"]]),
+      ("registers", ["image": "any", "pcr0": "any"]), ("registers", ["image": ["00"]]), ("registers", ["image": []]),
+      (
+        "registers",
+        ["image": .array([JSON](repeating: .string(Hex.encode([UInt8](repeating: 1, count: 48))), count: 65))]
+      ),
     ] as [(String, JSON)] {
       #expect(throws: FieldError.self, "\(name) \(value)") {
         try AppraisalPolicy(json: SNPPolicies.appraisal("nitro-enclave", NitroPolicies.enclave(name, value)))
       }
     }
+  }
+
+  /// What stands around a document is not signed: it is found in each of the forms in which tools write it, and nowhere else.
+  @Test func documentsAreFoundInTheirEnvelopes() throws {
+    let mint = try NitroMint()
+    let document = try mint.sign(mint.enclave(nonce: Self.nonce))
+    let count = document.count << 2 | 1
+    let scale: [UInt8] = [0, 1, UInt8(count & 0xFF), UInt8(count >> 8)]
+    let text = JSON.string(Base64.encode(document))
+    for bytes in [
+      document, Array(Hex.encode(document).utf8), Array(Base64.encode(document).utf8), text.canonicalBytes(),
+      JSON.object(["document": text]).canonicalBytes(), scale + document + [7, 7], [0xD2] + document,
+    ] {
+      let found = NitroEnvelope.document(in: bytes)
+      #expect(found == document || found == [0xD2] + document)
+    }
+    let others: [[UInt8]] = [
+      [0, 8] + scale.dropFirst(2) + document, [0, 1, scale[2] & 0xFC, scale[3]] + document,
+      [1] + scale.dropFirst() + document,
+      scale + document.dropLast(), scale + [0x85] + document.dropFirst(), [0x83] + document.dropFirst(),
+      JSON.object(["other": text]).canonicalBytes(), [],
+    ]
+    for bytes in others { #expect(NitroEnvelope.document(in: bytes) == nil) }
+    let instance = try mint.instanceEvidence(.p256(), nonce: Self.nonce)
+    #expect(try NitroEvidence.recognise(RawEvidence(bytes: instance.document)) == nil, "an instance is no enclave")
+    #expect(try NitroEvidence.recognise(RawEvidence(bytes: document))?.document == document)
+  }
+
+  /// The document knows bank SHA-384 alone: what the quote says of another bank is vouched for by nobody but the quote's key.
+  @Test func registersOfOtherBanksAreRefused() throws {
+    let mint = try NitroMint()
+    var evidence = try mint.instanceEvidence(.p256(), nonce: Self.nonce)
+    let other = try PCRBank(algorithm: .sha256, values: [4: [UInt8](repeating: 4, count: 32)])
+    for banks in [[other] + evidence.pcrs, [other]] {
+      let quoted = try TPMMint.p256().evidence(banks, extraData: Self.nonce)
+      (evidence.quote, evidence.signature, evidence.pcrs) = (quoted.quote, quoted.signature, banks)
+      let policy = SNPPolicies.appraisal(
+        "nitrotpm", NitroPolicies.instance, anchors: NitroPolicies.anchors(mint.root.certificate))
+      let report = Evidence(evidence).appraised(
+        by: try AppraisalPolicy(json: policy), binding: .bytes(Self.nonce), at: Self.at)
+      #expect(report.failures.map(\.id) == [.nitroTPMRegisters])
+    }
+  }
+
+  @Test func documentAndQuoteAreOneEach() throws {
+    let both: JSON = ["attestation": ["nitro": ["document": "00"], "tpm": ["a": [:], "b": [:]]]]
+    let error = #expect(throws: FieldError.self) {
+      try NitroTPMEvidence.recognise(RawEvidence(bytes: both.canonicalBytes()))
+    }
+    #expect(error?.field == "attestation.tpm")
   }
 }

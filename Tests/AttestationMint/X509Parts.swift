@@ -1,24 +1,23 @@
-import AttestationMint
-import Cryptography
+public import Cryptography
 
 /// The fields of a certificate as encoded bytes, so that a test can break one of them and sign what comes out.
-struct X509Parts {
-  var version: [UInt8] = DERWriter.element(0xA0, DERWriter.integer([2]))
-  var serialNumber: [UInt8] = DERWriter.integer([7])
-  var innerAlgorithm: [UInt8]
-  var issuer: [UInt8]
-  var validity: [UInt8]
-  var subject: [UInt8] = DistinguishedName(commonName: "Leaf").der
-  var publicKey: [UInt8]
-  var uniqueIdentifiers: [UInt8] = []
-  var extensions: [[UInt8]]
-  var outerAlgorithm: [UInt8]
+public struct X509Parts: Sendable {
+  public var version: [UInt8] = DERWriter.element(0xA0, DERWriter.integer([2]))
+  public var serialNumber: [UInt8] = DERWriter.integer([7])
+  public var innerAlgorithm: [UInt8]
+  public var issuer: [UInt8]
+  public var validity: [UInt8]
+  public var subject: [UInt8] = DistinguishedName(commonName: "Leaf").der
+  public var publicKey: [UInt8]
+  public var uniqueIdentifiers: [UInt8] = []
+  public var extensions: [[UInt8]]
+  public var outerAlgorithm: [UInt8]
   /// The whole of `[3]`, in the place of `extensions`.
-  var extensionField: [UInt8]?
+  public var extensionField: [UInt8]?
   /// After the signature, inside the outer sequence.
-  var tail: [UInt8] = []
+  public var tail: [UInt8] = []
 
-  init(issuer: CertificateMint, publicKey: CertificateKey) throws {
+  public init(issuer: CertificateMint, publicKey: CertificateKey) throws {
     innerAlgorithm = issuer.key.algorithm.der
     outerAlgorithm = issuer.key.algorithm.der
     self.issuer = issuer.certificate.subject.der
@@ -31,7 +30,8 @@ struct X509Parts {
     ]
   }
 
-  func signed(by key: CertificateSigningKey) throws -> [UInt8] {
+  /// DER of the certificate, with the signature over whatever the fields are.
+  public func signed(by key: CertificateSigningKey) throws -> [UInt8] {
     let list = extensionField ?? DERWriter.element(0xA3, DERWriter.element(0x30, extensions.flatMap { $0 }))
     let tbs = DERWriter.sequence(
       version, serialNumber, innerAlgorithm, issuer, validity, subject, publicKey, uniqueIdentifiers, list)
