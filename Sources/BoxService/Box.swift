@@ -19,8 +19,9 @@ import Witness
 
 /// One box, opened from its data directory: `safebox serve`.
 ///
-/// Start-up order: lock, start-up gate (tail against the signed root, keys, origin, witnesses), fold, projections,
-/// reconciliation of interrupted executions, listeners. Whatever is wrong with the log makes the box read-only.
+/// Start-up order: lock, start-up gate (tail against the signed root, keys, origin, witnesses), fold, projections, the key of
+/// the data, reconciliation of interrupted executions, listeners. Whatever is wrong with the log makes the box read-only, and
+/// so does a key that a broker does not release.
 public final class Box: Sendable {
   /// Whether the box takes proposals.
   public enum Mode: Sendable, CustomStringConvertible {
@@ -47,6 +48,8 @@ public final class Box: Sendable {
     public var worker: String?
     /// Stands in for the machine that the configuration names, in tests of what it may do in between.
     var machine: Machine?
+    /// How often a broker is asked for the key of the data.
+    var pace = RetryPace()
     /// What appraises the evidence of boxes, where this one is a broker.
     public var appraiser = EvidenceAppraiser.standard
 
@@ -60,35 +63,43 @@ public final class Box: Sendable {
   public static let version = "0.1.0"
 
   public let origin: String
-  public var mode: Mode { alarm.withLock { $0 }.map { .readOnly(reason: $0) } ?? startMode }
+  public var mode: Mode {
+    if let reason = alarm.withLock({ $0 }) { return .readOnly(reason: reason) }
+    guard case .ready = startMode, case .awaited(let why) = dataKey.withLock({ $0 }) else { return startMode }
+    return .readOnly(reason: "the key of its data is not here: \(why)")
+  }
 
   let configuration: BoxConfiguration
+  let identity: PublicKeys
+  let keys: DataDirectory.Keys
   let reader: LogReader
-  let core: BoxCore?
-  let runs: BoxRuns?
+  /// Nil where something is wrong with the log.
+  let sequencer: Sequencer?
+  let index: ProposalIndex
+  let epochs = EpochArchive()
+  let usage = UsageBook()
   let sandbox: BoxSandbox
-  let blobs: BlobStore?
-  private let settlements = Settlements()
-  /// The process that installs models and runs runners; nil where the configuration names none.
-  let process: PrivilegedProcess?
-  let inference: BoxInference?
+  let settlements = Settlements()
   /// Nil where the configuration names no machine that vouches for the box.
-  let attestation: BoxAttestation?
-  /// Nil where the configuration makes the box no broker.
-  let broker: BoxBroker?
-  private let communityKeys: CommunityKeys?
+  let machine: BoxMachine?
+  /// Nil where the key of the data is a file.
+  let asker: KeyAsker?
+  let dataKey: Mutex<DataKey>
+  /// Goes on asking a broker.
+  let asking = Mutex<Task<Void, Never>?>(nil)
+  /// What lies below the key of the data; nil until that is there.
+  let opened = Mutex<BoxInterior?>(nil)
   let events: EventHub
   let metrics: Metrics
   let witnesses: WitnessKeeper?
   /// Carries the log to its exports; nil where none are configured.
   let exports: ExportPump?
   private let startMode: Mode
-  private let report: @Sendable (String) -> Void
-  private let clock: @Sendable () -> Int64
+  let environment: Environment
   private let alarm: AlarmBox
-  private let directory: DataDirectory
+  let directory: DataDirectory
   let blocking: BlockingWork
-  private let httpClient: HTTPClient
+  let httpClient: HTTPClient
   // Keeps the directory's lock while the box is read-only.
   private let store: StoreHolder
   private let servers = Mutex<[HTTPServer]>([])
@@ -105,24 +116,23 @@ public final class Box: Sendable {
   /// Opens the box. Throws when the directory is not a box's, or another process has it.
   public init(directory: DataDirectory, environment: Environment) async throws {
     self.directory = directory
-    report = environment.report
-    clock = environment.clock
+    self.environment = environment
     configuration = try directory.configuration()
-    let identity = try PublicKeys(
+    identity = try PublicKeys(
       parsing: try WholeFile.read(directory.publicPath, limit: 65536)
         ?? { throw DataDirectory.Failure.missing(file: directory.publicPath) }())
     origin = identity.box
-    let keys = try directory.keys(origin: origin)
+    keys = try directory.keys(origin: origin)
+    let master = try directory.masterKey(configuration)
+    dataKey = Mutex(master == nil ? .awaited(why: "nobody was asked for it yet") : .file)
     let signers = try CheckpointSigners(origin: origin, keys: keys)
     let store = try LogStore(path: directory.logPath, origin: origin)
     self.store = StoreHolder(store)
     reader = store.reader
     exports = try Self.exportPump(
       configuration.exports, origin: origin, reader: store.reader, directory: directory, environment: environment)
-    let metrics = Metrics()
-    self.metrics = metrics
-    let blocking = BlockingWork()
-    self.blocking = blocking
+    metrics = Metrics()
+    blocking = BlockingWork()
     let httpClient = HTTPClient()
     self.httpClient = httpClient
     let events = EventHub(size: try store.reader.size())
@@ -148,134 +158,84 @@ public final class Box: Sendable {
       for (name, reason) in survey.silent { environment.report("witness \(name) did not answer: \(reason)") }
     }
 
-    let index = ProposalIndex(reader: store.reader)
+    index = ProposalIndex(reader: store.reader)
     let verdict = try store.start(
       trust: .init(log: signers.log, witnesses: views),
       projections: [try ProposalIndex.projection(), try RunIndex.projection(), try IdentityIndex.projection()])
-    let epochs = EpochArchive()
-    let sandbox = BoxSandbox(worker: environment.worker)
-    self.sandbox = sandbox
-    switch verdict {
-    case .readOnly(let reason):
-      startMode = .readOnly(reason: "\(reason)")
-      (core, runs, blobs, witnesses, process, inference, attestation) = (nil, nil, nil, nil, nil, nil, nil)
-      (broker, communityKeys) = (nil, nil)
-    case .ready(let writer):
-      if client != nil, !quorumAtStart {
-        // Too few witnesses answered to exclude that this is an older copy of the log.
-        startMode = .readOnly(reason: "too few witnesses answered to exclude a rollback")
-        (core, runs, blobs, witnesses, process, inference, attestation) = (nil, nil, nil, nil, nil, nil, nil)
-        (broker, communityKeys) = (nil, nil)
-        break
-      }
-      let usage = UsageBook()
-      let settlements = settlements
-      let state: BoxState
-      do {
-        state = try LogFold.run(store.reader, epochs: epochs, usage: usage)
-      } catch {
-        startMode = .readOnly(reason: "\(error)")
-        (core, runs, blobs, witnesses, process, inference, attestation) = (nil, nil, nil, nil, nil, nil, nil)
-        (broker, communityKeys) = (nil, nil)
-        break
-      }
-      let sequencer = try Sequencer(
+    sandbox = BoxSandbox(worker: environment.worker)
+    let settlements = settlements
+    (startMode, sequencer) = try Self.sequencer(
+      verdict, isWitnessed: client == nil || quorumAtStart, reader: store.reader, epochs: epochs, usage: usage
+    ) { writer, state, epochs in
+      try Sequencer(
         writer: writer, state: state, signers: signers.signers, clock: environment.clock, epochs: epochs,
         onCommit: { events.advance(to: $0) }, onSettled: { settlements.note($0) })
-      let communityKeys = try CommunityKeys(path: directory.communityKeysPath, root: keys.master)
-      self.communityKeys = communityKeys
-      let keychain = try Keychain(path: directory.keychainPath, master: keys.master, communities: communityKeys)
-      let blobs = try BlobStore(path: directory.blobsPath, master: keys.master)
-      self.blobs = blobs
-      let services = HostServices(
-        client: httpClient, keychain: keychain,
-        files: try FileStreams(path: directory.streamsPath, blobs: blobs, now: environment.clock),
-        transactions: try TransactionJournal(path: directory.transactionsPath),
-        gateway: configuration.system == nil ? nil : directory.inferenceSocketPath,
-        salt: { SecureRandom.bytes(Opening.saltBytes) })
-      let manifests = ContentStore(kind: .manifest, blobs: blobs, blocking: blocking)
-      let keeper = client.map { client in
+    }
+    let sequencer = sequencer
+    let sound: @Sendable (String) -> Void = { Self.sound(alarm, $0, sequencer, environment.report) }
+    witnesses =
+      if let client, sequencer != nil {
         WitnessKeeper(
-          client: client, reader: store.reader, events: events, report: environment.report,
-          onAlarm: { Self.sound(alarm, $0, sequencer, environment.report) })
+          client: client, reader: store.reader, events: events, report: environment.report, onAlarm: sound)
+      } else {
+        nil
       }
-      witnesses = keeper
-      var gateway: BoxInference?
-      let privileged = configuration.system.map { SystemClient(socket: $0.socket) }
-      if let system = configuration.system, let privileged {
-        let clients = try ClientFile(directory: directory)
-        gateway = BoxInference(
-          models: BoxModels(sequencer: sequencer, manifests: manifests, root: system.root, process: privileged),
-          ledger: try InferenceLedger(
-            path: directory.inferenceUsagePath, clock: environment.clock, report: environment.report),
-          clients: { clients.current() }, metrics: metrics, report: environment.report)
+    machine =
+      if let sequencer {
+        try BoxMachine(configuration.attestation, sequencer: sequencer, environment: environment, onFault: sound)
+      } else {
+        nil
       }
-      let inference = gateway
-      self.inference = inference
-      let process = privileged.map {
-        PrivilegedProcess(
-          client: $0, reader: store.reader, manifests: manifests, blocking: blocking,
-          inference: inference, cosigned: { await keeper?.newest })
+    asker =
+      if let release = configuration.keyRelease, let machine {
+        try KeyAsker(release, machine: machine, at: environment.clock())
+      } else {
+        nil
       }
-      self.process = process
-      let orders = process.map { process in
-        ActionType.system.sorted().map { SystemExecutor(type: $0, process: process) }
+    if let master { try open(below: master) }
+  }
+
+  /// What start-up found of the log: the way into it, or why it is only shown.
+  private static func sequencer(
+    _ verdict: LogStore.Verdict, isWitnessed: Bool, reader: LogReader, epochs: EpochArchive, usage: UsageBook,
+    _ make: (LogWriter, sending BoxState, EpochArchive) throws -> Sequencer
+  ) throws -> (Mode, Sequencer?) {
+    switch verdict {
+    case .readOnly(let reason): return (.readOnly(reason: "\(reason)"), nil)
+    case .ready(let writer):
+      // Too few witnesses answered to exclude that this is an older copy of the log.
+      guard isWitnessed else {
+        return (.readOnly(reason: "too few witnesses answered to exclude a rollback"), nil)
       }
-      let evidence = ContentStore(kind: .evidence, blobs: blobs, blocking: blocking)
-      attestation = try Self.attestation(
-        configuration.attestation, state: sequencer, keys: BoxKeys(ed25519: identity.ed25519, es256: identity.es256),
-        signer: ClaimSigner(keys.es256), evidence: evidence,
-        environment: environment, onFault: { Self.sound(alarm, $0, sequencer, environment.report) })
-      broker = try BoxBroker(
-        configuration.broker, origin: origin, directory: directory, blobs: blobs, blocking: blocking,
-        sequencer: sequencer, client: httpClient, environment: environment)
-      let communities = [ActionType.rotateKey, ActionType.eraseKey].map {
-        CommunityKeyExecutor(type: $0, keys: communityKeys, keychain: keychain, blobs: blobs, blocking: blocking)
+      let state: BoxState
+      do {
+        state = try LogFold.run(reader, epochs: epochs, usage: usage)
+      } catch {
+        return (.readOnly(reason: "\(error)"), nil)
       }
-      let executors = ExecutorTable(
-        services.executors + environment.executors + (orders ?? []) + (broker?.executors ?? []) + communities)
-      let openings = OpeningStore(blobs: blobs, blocking: blocking)
-      let scheduler = ExecutionScheduler(
-        sequencer: sequencer, executors: executors, openings: openings, metrics: metrics, clock: environment.clock,
-        report: environment.report, measurer: attestation?.measurement)
-      let calls = HostCallTable.standard(services)
-      let sources = ContentStore(kind: .source, blobs: blobs, blocking: blocking)
-      let methods = Dictionary((calls.methods + WorkflowMethods.all).map { ($0.name, $0) }) { first, _ in first }
-      let core = BoxCore(
-        sequencer: sequencer, executors: executors, scheduler: scheduler, openings: openings, keychain: keychain,
-        index: index, epochs: epochs, events: events, metrics: metrics, blocking: blocking,
-        tools: ToolProposals(sources: sources, methods: methods, sessions: sandbox),
-        system: SystemProposals(manifests: manifests), keys: KeyProposals(vault: broker?.vault),
-        identities: IdentityIndex(reader: store.reader, evidence: evidence, blocking: blocking),
-        idempotencySecret: try HKDFSHA256.derive(
-          from: keys.master, salt: [], info: Array("safebox/idempotency/v1".utf8), count: 32))
-      self.core = core
-      let host = BoxRunHost(
-        core: core, index: RunIndex(reader: store.reader), payloads: RunPayloads(blobs: blobs),
-        sources: sources, settlements: settlements, clock: environment.clock)
-      runs = BoxRuns(
-        core: core, host: host,
-        service: RunService(
-          host: host, sessions: sandbox, store: host, calls: calls, usage: usage, report: environment.report),
-        sources: sources, calls: calls)
-      startMode = .ready
+      return (.ready, try make(writer, state, epochs))
     }
   }
 
   /// The log is contradicted from outside: nothing more is taken, and nothing more begins.
   private static func sound(
-    _ alarm: AlarmBox, _ reason: String, _ sequencer: Sequencer, _ report: @Sendable (String) -> Void
+    _ alarm: AlarmBox, _ reason: String, _ sequencer: Sequencer?, _ report: @Sendable (String) -> Void
   ) {
     alarm.raise(reason)
     report("the log is contradicted and the box stops accepting anything: \(reason)")
-    Task { await sequencer.close() }
+    Task { await sequencer?.close() }
   }
 
   /// What a witness's contradiction does.
   func raiseAlarm(_ reason: String) {
-    guard let core else { return }
-    Self.sound(alarm, reason, core.sequencer, report)
+    guard let sequencer else { return }
+    Self.sound(alarm, reason, sequencer, report)
   }
+
+  /// Whether the log was contradicted since the start.
+  var isAlarmed: Bool { alarm.withLock { $0 } != nil }
+
+  var report: @Sendable (String) -> Void { environment.report }
 
   /// The configured policy with this log among its logs: whoever writes a policy before `safebox init` cannot know the keys
   /// that it is going to make.
@@ -300,31 +260,42 @@ public final class Box: Sendable {
     do {
       // What the operator got wrong is found out before anything is carried out.
       let (apiServer, adminServer) = try makeServers()
-      let toolServer = inference.map(makeToolServer)
-      let brokerServer = try makeBrokerServer()
-      servers.withLock { $0 = [apiServer, adminServer] + [toolServer, brokerServer].compactMap(\.self) }
-      // Before anything is decided or carried out: nothing is used that was not measured.
-      if try await vouch() {
-        // Before the runs are taken up again: the first thing that one of them asks may be a model.
-        _ = try toolServer?.start()
-        await core?.scheduler.resume()
-        try await runs?.resume()
-      }
+      servers.withLock { $0 = [apiServer, adminServer] }
+      var brokerServer: HTTPServer?
+      if let key = try await unlock() { brokerServer = try await takeUp(key) }
       await witnesses?.start()
       // A log that is not trusted here is not handed on as if it were.
-      if core != nil { try await exports?.start() }
+      if sequencer != nil { try await exports?.start() }
       let addresses = (api: try apiServer.start(), admin: try adminServer.start())
       // Last: whoever is released a key finds the log that says so.
-      if let brokerServer {
-        let places = try brokerServer.start()
-        boundBroker.withLock { $0 = places }
-      }
+      if let brokerServer { try listen(brokerServer) }
       bound.withLock { $0 = addresses }
       return addresses
     } catch {
       await stop()
       throw error
     }
+  }
+
+  /// Begins what needs the data: vouches first, for nothing is decided or carried out that was not measured, then takes up what
+  /// was interrupted. Returns the broker's listener, for `listen` once the log can be read.
+  func takeUp(_ key: DataKey) async throws -> HTTPServer? {
+    let (toolServer, brokerServer) = (inference.map(makeToolServer), try makeBrokerServer())
+    servers.withLock { $0 += [toolServer, brokerServer].compactMap(\.self) }
+    if try await vouch() {
+      // Before the runs are taken up again: the first thing that one of them asks may be a model.
+      _ = try toolServer?.start()
+      await core?.scheduler.resume()
+      try await runs?.resume()
+    }
+    // From here on proposals are taken.
+    dataKey.withLock { $0 = key }
+    return brokerServer
+  }
+
+  func listen(_ brokerServer: HTTPServer) throws {
+    let places = try brokerServer.start()
+    boundBroker.withLock { $0 = places }
   }
 
   private func makeServers() throws -> (api: HTTPServer, admin: HTTPServer) {
@@ -338,14 +309,14 @@ public final class Box: Sendable {
     var admin = HTTPServerConfiguration(listeners: [try listener(configuration.admin, tls: nil)])
     admin.hosts = Self.loopbackHosts
     return (
-      HTTPServer(configuration: api, handler: BoxHandler(api: handler, inference: inference)),
+      HTTPServer(configuration: api, handler: BoxHandler(api: handler, inference: { [self] in inference })),
       HTTPServer(configuration: admin, handler: AdminHandler(box: self).router)
     )
   }
 
   private func makeBrokerServer() throws -> HTTPServer? {
     guard let core, let broker else { return nil }
-    return try broker.server(core: core, clock: clock, report: report)
+    return try broker.server(core: core, clock: environment.clock, report: report)
   }
 
   /// Where tools reach the box's own models. The socket lies in the data directory, so only this user can connect.
@@ -361,6 +332,7 @@ public final class Box: Sendable {
   /// Drains: no new connections, requests in flight finish, executions under way are waited for, the log is closed.
   public func stop() async {
     events.close()
+    await stopAsking()
     await witnesses?.stop()
     await attestation?.keeper.stop()
     let servers = servers.withLock { servers in
@@ -373,14 +345,11 @@ public final class Box: Sendable {
     settlements.close()
     await sandbox.shutDown()
     await core?.scheduler.drain(within: .seconds(10))
-    await core?.sequencer.close()
+    await sequencer?.close()
     // The log is closed: what is cut off now has no end in it, and the next start reconciles it.
     await core?.scheduler.cut()
     await exports?.stop()
-    inference?.stop()
-    blobs?.close()
-    core?.keychain.close()
-    communityKeys?.close()
+    opened.withLock { $0 }?.close()
     httpClient.shutDown()
     store.release()
   }

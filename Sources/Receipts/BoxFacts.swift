@@ -9,6 +9,8 @@ public struct BoxFacts: Sendable, Hashable {
   public enum Machine: Sendable, Hashable {
     /// Nothing: the configuration names no platform.
     case none
+    /// The configuration names a platform, and the box has not claimed an identity.
+    case silent(why: String)
     /// The platform makes evidence.
     case vouching(Vouching)
   }
@@ -80,6 +82,35 @@ public struct BoxFacts: Sendable, Hashable {
     }
   }
 
+  /// Where the key came from under which the box's data lies.
+  public enum DataKey: Sendable, Hashable {
+    /// A file beside the data.
+    case file
+    /// A broker has it and did not release it to this start of the box.
+    case awaited(broker: String)
+    /// A broker appraised this machine and released it.
+    case released(Release)
+  }
+
+  /// How a broker released the key of the data to this start of the box.
+  public struct Release: Sendable, Hashable {
+    /// Where the broker is.
+    public var broker: String
+    /// The action digest of the release: its entries, and their receipt, are in the broker's log.
+    public var digest: SHA256Digest
+    /// The release of the software that the broker accepted; `any` where its policy asks for none.
+    public var accepted: String
+    /// The broker found hardware at the end of the chain.
+    public var isHardware: Bool
+
+    public init(broker: String, digest: SHA256Digest, accepted: String, isHardware: Bool) {
+      self.broker = broker
+      self.digest = digest
+      self.accepted = accepted
+      self.isHardware = isHardware
+    }
+  }
+
   /// The witnesses of the log.
   public enum Witnesses: Sendable, Hashable {
     /// Entry 0 names none, or asks for none.
@@ -129,8 +160,9 @@ public struct BoxFacts: Sendable, Hashable {
   }
 
   public var machine: Machine
+  public var dataKey: DataKey
   /// The key under which the box's data lies came from a broker that appraised this machine.
-  public var isKeyReleased: Bool
+  public var isKeyReleased: Bool { if case .released = dataKey { true } else { false } }
   public var witnesses: Witnesses
   public var log: Log
   public var clock: Clock
@@ -146,12 +178,12 @@ public struct BoxFacts: Sendable, Hashable {
   public var constitution: Constitution
 
   public init(
-    machine: Machine, isKeyReleased: Bool, witnesses: Witnesses, log: Log, clock: Clock, durability: Durability,
+    machine: Machine, dataKey: DataKey, witnesses: Witnesses, log: Log, clock: Clock, durability: Durability,
     listeners: [Listener],
     isRoot: Bool, sandbox: Sandbox, keysAreFiles: Bool, valuesAreErasable: Bool, constitution: Constitution
   ) {
     self.machine = machine
-    self.isKeyReleased = isKeyReleased
+    self.dataKey = dataKey
     self.witnesses = witnesses
     self.log = log
     self.clock = clock

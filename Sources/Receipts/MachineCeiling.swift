@@ -45,9 +45,7 @@ enum MachineCeiling {
         state: codeMeasurement(facts)),
       CeilingClaim(
         id: "key-release", title: "The box's data can be opened only by a box that proved what it is",
-        state: facts.isKeyReleased
-          ? .proved(evidence: "a broker released the key to this start of the box, and logged it")
-          : .notProved(reason: "the key of the data is a file beside the data")),
+        state: keyRelease(facts.dataKey)),
       CeilingClaim(
         id: "side-channels", title: "Nothing leaks through shared hardware",
         state: .notProved(
@@ -73,6 +71,23 @@ enum MachineCeiling {
           reason: "a box cannot judge itself: hold its evidence against approved releases with `safebox attest verify`")
       ),
     ]
+  }
+
+  /// The broker's word counts for the machine that it found: where software plays one, whoever has that software's state can
+  /// ask in its place.
+  private static func keyRelease(_ key: BoxFacts.DataKey) -> CeilingClaim.State {
+    switch key {
+    case .file: return .notProved(reason: "the key of the data is a file beside the data")
+    case .awaited(let broker):
+      return .notProved(reason: "the broker \(broker) has not released the key to this start of the box")
+    case .released(let release):
+      let what =
+        "the broker \(release.broker) released the key to this start of the box by \(release.digest.hex), whose receipt "
+        + "is in the broker's log, "
+        + (release.accepted == "any" ? "whatever software it runs" : "as running \(release.accepted)")
+      return release.isHardware
+        ? .proved(evidence: what) : .notProved(reason: "\(what); but software plays the machine, and proves nothing")
+    }
   }
 
   private static func digest(_ facts: BoxFacts) -> String {
@@ -118,6 +133,7 @@ enum MachineCeiling {
   ) -> CeilingClaim.State {
     switch facts.machine {
     case .none: return .notProved(reason: "no machine vouches: box.json names no platform")
+    case .silent(let why): return .notProved(reason: "the machine has not vouched for this start of the box: \(why)")
     case .vouching(let vouching):
       if let failure = vouching.failure { return .notProved(reason: "the identity could not be renewed: \(failure)") }
       let states = vouching.parts.map { state(of: $0, claim) }

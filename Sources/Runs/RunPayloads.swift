@@ -98,6 +98,13 @@ public struct RunPayloads: Sendable {
     return try blobs.eraseAll(community: Self.frame(run, community)) + calls > 0
   }
 
+  /// Erases what is kept of every run of a community. What a crash left is erased by calling it again.
+  public func eraseAll(community: String) throws {
+    for kind in ["run", "call"] {
+      for name in try blobs.communities(beginning: "\(kind)/\(community)/") { _ = try blobs.eraseAll(community: name) }
+    }
+  }
+
   private func put(_ object: JSONObject, under name: String) throws {
     _ = try blobs.put(JSON.object(object).canonicalBytes(), community: name)
   }

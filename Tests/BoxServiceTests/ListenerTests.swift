@@ -172,7 +172,10 @@ import Testing
     for path in [home.directory.ed25519Path, home.directory.es256Path, home.directory.masterPath] {
       #expect(try Mode.of(path) & 0o777 == 0o600, "\(path)")
       try Mode.set(0o640, of: path)
-      #expect(throws: (any Error).self, "\(path)") { _ = try home.directory.keys(origin: TestConstitution.box) }
+      #expect(throws: (any Error).self, "\(path)") {
+        _ = try home.directory.keys(origin: TestConstitution.box)
+        try home.directory.masterKey(try home.directory.configuration())
+      }
       try Mode.set(0o600, of: path)
     }
     #expect(try Mode.of(home.directory.path) & 0o077 == 0)

@@ -3,7 +3,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A broker of keys that runs as a process of its own, with its address and the digest of its key.
+/// A broker of keys that runs as a process of its own, with its address and the digest of its key. It keeps its port when it is
+/// started again.
 final class BrokerRoom {
   static let automatic: JSON = ["rule": "automatic", "checks": []]
 
@@ -27,12 +28,14 @@ final class BrokerRoom {
       let file = try box.directory.write(Array(root.utf8), to: "root-\(number).pem")
       return ["name": .string("authority \(number)"), "certificate": .string(file), "assurance": "software"]
     }
+    let port = try ReservedPort.unassigned()
     let file = box.data + "/box.json"
     var configuration = try #require(
       try JSON(parsing: [UInt8](Data(contentsOf: URL(fileURLWithPath: file))), limits: .document(maxBytes: 65536))
         .object)
     configuration["broker"] = [
-      "listen": "127.0.0.1:0", "kek": ["type": "file", "path": .string(kek)], "authorities": .array(authorities),
+      "listen": .string("127.0.0.1:\(port)"), "kek": ["type": "file", "path": .string(kek)],
+      "authorities": .array(authorities),
     ]
     try Data(JSON.object(configuration).canonicalBytes()).write(to: URL(fileURLWithPath: file))
     try start()

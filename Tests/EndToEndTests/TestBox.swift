@@ -62,6 +62,15 @@ final class TestBox {
     try Safebox.run(["key", "new", "--signer", person, "--box", Self.origin, "--out", device(person)])
   }
 
+  /// Changes box.json, also of a copy.
+  func configure(in data: String? = nil, _ change: (inout JSONObject) throws -> Void) throws {
+    let file = URL(fileURLWithPath: (data ?? self.data) + "/box.json")
+    var configuration = try #require(
+      try JSON(parsing: [UInt8](Data(contentsOf: file)), limits: .document(maxBytes: 65536)).object)
+    try change(&configuration)
+    try Data(JSON.object(configuration).canonicalBytes() + [10]).write(to: file)
+  }
+
   // MARK: - The process
 
   func start() throws { try start(data: data) }

@@ -11,7 +11,7 @@ import Testing
     var story = try Stories.quorum()
     story.policies = story.policies.setting("halting.breakGlass", to: nil)
     var facts = BoxFacts(
-      machine: .none, isKeyReleased: false, witnesses: .configured(count: 3, cosigned: 41, askedAtStart: true),
+      machine: .none, dataKey: .file, witnesses: .configured(count: 3, cosigned: 41, askedAtStart: true),
       log: .writable(entries: 42), clock: .host, durability: .confirmed,
       listeners: [.init(address: "127.0.0.1:8080", isLoopback: true, isEncrypted: false)], isRoot: false,
       sandbox: .jail(missing: []), keysAreFiles: true, valuesAreErasable: true,
@@ -200,7 +200,27 @@ import Testing
   }
 
   @Test func keysAreReleasedOnlyWhereABrokerDid() throws {
-    #expect(proved(try facts { $0.isKeyReleased = true }).subtracting(proved(try facts())) == ["key-release"])
+    func released(hardware: Bool) throws -> BoxFacts {
+      try facts {
+        $0.dataKey = .released(
+          .init(
+            broker: "https://broker.example:8472", digest: SHA256.hash(utf8: "release"), accepted: "image 1.0",
+            isHardware: hardware))
+      }
+    }
+    #expect(proved(try released(hardware: true)).subtracting(proved(try facts())) == ["key-release"])
+    for facts in [try facts(), try facts { $0.dataKey = .awaited(broker: "https://b") }, try released(hardware: false)]
+    {
+      #expect(!proved(facts).contains("key-release"))
+    }
+    // From which broker and by which release, whatever it proves.
+    for hardware in [true, false] {
+      let claim = try #require(
+        ClaimCeiling.claims(from: try released(hardware: hardware)).first { $0.id == "key-release" })
+      for part in ["https://broker.example:8472", SHA256.hash(utf8: "release").hex, "image 1.0"] {
+        #expect(claim.json.canonicalString().contains(part))
+      }
+    }
   }
 
   private static let weakRules: [(rule: JSON, words: String)] = [

@@ -26,7 +26,7 @@ enum BoxServer {
       witnessPolicy: nil
     ).run(
       at: Stopwatch.unixMilliseconds,
-      keys: DataDirectory.Keys(ed25519: .generate(), es256: .generate(), master: SecretBytes.random(count: 32)))
+      keys: DataDirectory.Keys(ed25519: .generate(), es256: .generate()))
     var clients = APIClients()
     let (client, token) = APIClient.make(
       name: "bench", scopes: Set(Scope.allCases), secret: SecureRandom.bytes(32))

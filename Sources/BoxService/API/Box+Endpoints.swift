@@ -19,10 +19,11 @@ extension Box {
     }
     endpoints += ToolRoutes(runs: runs).endpoints + RunRoutes(runs: runs).endpoints
     endpoints += RunReceiptRoutes(runs: runs, witnesses: witnesses).endpoints
-    if let blobs {
-      let manifests = ContentStore(kind: .manifest, blobs: blobs, blocking: blocking)
-      endpoints += ManifestRoutes(manifests: { manifests }).endpoints
-    }
+    endpoints +=
+      ManifestRoutes(manifests: { [self] in
+        guard let blobs else { throw Self.readOnly("its data is not open") }
+        return ContentStore(kind: .manifest, blobs: blobs, blocking: blocking)
+      }).endpoints
     endpoints +=
       SystemRoutes(
         core: core,
@@ -39,6 +40,7 @@ extension Box {
       AttestationRoutes(
         attestation: { [self] in
           guard let attestation else {
+            if configuration.attestation != nil, case .readOnly(let reason) = mode { throw Self.readOnly(reason) }
             throw Problem(status: 404, code: "no_attestation", detail: "no machine vouches for this box")
               .with("next_steps", ["name one in box.json, see docs/attestation.md"])
           }

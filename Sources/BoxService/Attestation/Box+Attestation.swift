@@ -5,6 +5,24 @@ import OpenClaims
 import Receipts
 import TrustedPlatform
 
+/// The machine that vouches, and what measures into it: there before the data of the box is opened.
+struct BoxMachine: Sendable {
+  let machine: Machine
+  let measurer: RuntimeMeasurer
+  /// What is released to this start of the box is sealed to it, and the identity names it. Never written anywhere.
+  let wrapping = X25519.PrivateKey.generate()
+
+  /// What the configuration names; nil for no machine. Its devices are reached when the box starts.
+  init?(
+    _ configuration: MachineConfiguration?, sequencer: Sequencer, environment: Box.Environment,
+    onFault: @escaping @Sendable (String) -> Void
+  ) throws {
+    guard let configuration else { return nil }
+    machine = try environment.machine ?? Machine(configuration)
+    measurer = RuntimeMeasurer(machine: machine, sequencer: sequencer, onFault: onFault)
+  }
+}
+
 /// What a box needs to vouch for itself.
 struct BoxAttestation: Sendable {
   let machine: Machine
@@ -21,17 +39,16 @@ struct BoxAttestation: Sendable {
   }
 
   init(
-    machine: Machine, sequencer: Sequencer, keys: BoxKeys,
-    signer: ClaimSigner, evidence: ContentStore, clock: @escaping @Sendable () -> Int64,
-    report: @escaping @Sendable (String) -> Void, onFault: @escaping @Sendable (String) -> Void
+    _ machine: BoxMachine, sequencer: Sequencer, keys: BoxKeys, signer: ClaimSigner, evidence: ContentStore,
+    clock: @escaping @Sendable () -> Int64, report: @escaping @Sendable (String) -> Void
   ) {
-    self.machine = machine
+    self.machine = machine.machine
+    measurer = machine.measurer
     self.sequencer = sequencer
     self.clock = clock
-    measurer = RuntimeMeasurer(machine: machine, sequencer: sequencer, onFault: onFault)
     keeper = IdentityKeeper(
-      machine: machine, measurer: measurer, sequencer: sequencer, keys: keys, signer: signer, evidence: evidence,
-      clock: clock, report: report)
+      machine: machine, sequencer: sequencer, keys: keys, signer: signer, evidence: evidence, clock: clock,
+      report: report)
   }
 
   /// Measures what is in force and claims the identity, before anything is carried out.
@@ -42,17 +59,6 @@ struct BoxAttestation: Sendable {
 }
 
 extension Box {
-  /// What the configuration names. Its devices are reached when the box starts.
-  static func attestation(
-    _ configuration: MachineConfiguration?, state sequencer: Sequencer, keys: BoxKeys, signer: ClaimSigner,
-    evidence: ContentStore, environment: Environment, onFault: @escaping @Sendable (String) -> Void
-  ) throws -> BoxAttestation? {
-    guard let configuration else { return nil }
-    return BoxAttestation(
-      machine: try environment.machine ?? Machine(configuration), sequencer: sequencer, keys: keys,
-      signer: signer, evidence: evidence, clock: environment.clock, report: environment.report, onFault: onFault)
-  }
-
   /// What this machine offers to prove what it runs. Looks for devices and asks none of them.
   func platforms() -> PlatformDetection { PlatformDetection(tcti: configuration.attestation?.tcti) }
 

@@ -14,7 +14,7 @@ actor IdentityKeeper {
   /// Ends channels: whoever speaks to its public half speaks to this process. Never written anywhere.
   let channel = X25519.PrivateKey.generate()
   /// What is released to this box is encrypted to it. Never written anywhere.
-  let wrapping = X25519.PrivateKey.generate()
+  let wrapping: X25519.PrivateKey
 
   private let machine: Machine
   private let measurer: RuntimeMeasurer
@@ -30,12 +30,12 @@ actor IdentityKeeper {
   private(set) var lastFailure: String?
 
   init(
-    machine: Machine, measurer: RuntimeMeasurer, sequencer: Sequencer, keys: BoxKeys, signer: ClaimSigner,
-    evidence: ContentStore,
+    machine: BoxMachine, sequencer: Sequencer, keys: BoxKeys, signer: ClaimSigner, evidence: ContentStore,
     clock: @escaping @Sendable () -> Int64, report: @escaping @Sendable (String) -> Void
   ) {
-    self.machine = machine
-    self.measurer = measurer
+    self.machine = machine.machine
+    measurer = machine.measurer
+    wrapping = machine.wrapping
     self.sequencer = sequencer
     self.keys = keys
     self.signer = signer

@@ -90,6 +90,8 @@ public struct BoxConfiguration: Sendable, Hashable {
   public var system: System?
   /// The machine that vouches for the box, or `nil` for none: then nothing says what runs here.
   public var attestation: MachineConfiguration?
+  /// The broker that releases the key of the box's data, or `nil` for a key in a file.
+  public var keyRelease: KeyReleaseConfiguration?
   /// What makes the box a broker of keys, or `nil` for a box that keeps none for others.
   public var broker: BrokerConfiguration?
   /// Where the log goes beside; none by default.
@@ -99,7 +101,7 @@ public struct BoxConfiguration: Sendable, Hashable {
     listen: Listener = .tcp(address: "127.0.0.1", port: 8470),
     admin: Listener = .tcp(address: "127.0.0.1", port: 8471),
     tls: TLSFiles? = nil, witnessPolicy: String? = nil, system: System? = nil, attestation: MachineConfiguration? = nil,
-    broker: BrokerConfiguration? = nil,
+    keyRelease: KeyReleaseConfiguration? = nil, broker: BrokerConfiguration? = nil,
     exports: ExportConfiguration = ExportConfiguration()
   ) {
     self.listen = listen
@@ -108,6 +110,7 @@ public struct BoxConfiguration: Sendable, Hashable {
     self.witnessPolicy = witnessPolicy
     self.system = system
     self.attestation = attestation
+    self.keyRelease = keyRelease
     self.broker = broker
     self.exports = exports
   }
@@ -140,6 +143,11 @@ public struct BoxConfiguration: Sendable, Hashable {
     } else {
       attestation = nil
     }
+    if var member = try reader.optionalObject("keyRelease") {
+      keyRelease = try KeyReleaseConfiguration(&member)
+    } else {
+      keyRelease = nil
+    }
     if var member = try reader.optionalObject("broker") {
       broker = try BrokerConfiguration(&member)
     } else {
@@ -152,6 +160,10 @@ public struct BoxConfiguration: Sendable, Hashable {
     if !listen.isLoopback && tls == nil {
       throw FieldError(
         field: "tls", expected: "certificate and privateKey, because `listen` is not loopback", actual: "nothing")
+    }
+    if keyRelease != nil && attestation == nil {
+      throw FieldError(
+        field: "attestation", expected: "a machine, because a broker releases keys only to evidence", actual: "nothing")
     }
     if !admin.isLoopback {
       throw FieldError(field: "admin", expected: "a loopback address or a unix socket", actual: admin.text)
@@ -176,6 +188,7 @@ public struct BoxConfiguration: Sendable, Hashable {
     }
     if let system { object["system"] = ["socket": .string(system.socket), "root": .string(system.root)] }
     if let attestation { object["attestation"] = attestation.json }
+    if let keyRelease { object["keyRelease"] = keyRelease.json }
     if let broker { object["broker"] = broker.json }
     if !exports.exports.isEmpty { object["exports"] = exports.json }
     if let witnessPolicy { object["witnessPolicy"] = .string(witnessPolicy) }

@@ -55,7 +55,7 @@ public struct BoxInitializer: Sendable {
     return constitution
   }
 
-  /// Makes the box.
+  /// Makes the box. The master key is made here too, unless a broker is to release one: then there is never a file of it.
   ///
   /// - Parameters:
   ///   - at: the time of entry 0, Unix milliseconds.
@@ -86,6 +86,7 @@ public struct BoxInitializer: Sendable {
     var state = BoxState()
     try state.apply(entry)
     try directory.write(keys, origin: origin)
+    try directory.write(master: configuration.keyRelease == nil ? .random(count: 32) : nil)
     try await append(entry, signers: try CheckpointSigners(origin: origin, keys: keys))
     let publicKeys = PublicKeys(box: origin, keys: boxKeys)
     try WholeFile.create(directory.publicPath, with: publicKeys.bytes, mode: 0o644)

@@ -13,6 +13,10 @@ public struct DataDirectory: Sendable {
     case missing(file: String)
     case notEmpty(path: String)
     case malformed(file: String, reason: String)
+    /// Directory and `box.json` say different things of the master key.
+    case contradictory(path: String, reason: String)
+    /// The released key is not the one with which the directory was made.
+    case otherKey(path: String)
 
     public var description: String {
       switch self {
@@ -20,21 +24,20 @@ public struct DataDirectory: Sendable {
       case .missing(let file): "\(file) is missing"
       case .notEmpty(let path): "\(path) is not empty"
       case .malformed(let file, let reason): "\(file): \(reason)"
+      case .contradictory(let path, let reason): "\(path): \(reason)"
+      case .otherKey(let path): "the released key is not the one with which \(path) was made: its check value differs"
       }
     }
   }
 
-  /// The keys with which a box signs and opens.
+  /// The keys with which a box signs. The one with which it opens is another matter: see ``masterKey(_:)``.
   public struct Keys: Sendable {
     public let ed25519: Ed25519.PrivateKey
     public let es256: P256.PrivateKey
-    /// Root of the keys of the blob store and of the keychain.
-    public let master: SecretBytes
 
-    public init(ed25519: Ed25519.PrivateKey, es256: P256.PrivateKey, master: SecretBytes) {
+    public init(ed25519: Ed25519.PrivateKey, es256: P256.PrivateKey) {
       self.ed25519 = ed25519
       self.es256 = es256
-      self.master = master
     }
   }
 
@@ -49,6 +52,8 @@ public struct DataDirectory: Sendable {
   public var ed25519Path: String { "\(path)/keys/log-ed25519.key" }
   public var es256Path: String { "\(path)/keys/log-es256.key" }
   public var masterPath: String { "\(path)/keys/master.key" }
+  /// Where the master key comes from, and by what it is known.
+  public var masterRecordPath: String { "\(path)/keys/master.json" }
   /// The key by which boxes know this broker.
   public var brokerKeyPath: String { "\(path)/keys/broker-tls.key" }
   public var logPath: String { "\(path)/log" }
@@ -105,11 +110,7 @@ public struct DataDirectory: Sendable {
     } catch let error as CryptographyError {
       throw Failure.malformed(file: es256Path, reason: "\(error)")
     }
-    let hex = String(decoding: try secret(masterPath), as: UTF8.self).trimmingLineEnd
-    guard let master = Hex.decode(hex), master.count == 32 else {
-      throw Failure.malformed(file: masterPath, reason: "expected 64 hexadecimal digits")
-    }
-    return Keys(ed25519: ed25519, es256: es256, master: SecretBytes(copying: master))
+    return Keys(ed25519: ed25519, es256: es256)
   }
 
   func write(_ keys: Keys, origin: String) throws {
@@ -117,8 +118,6 @@ public struct DataDirectory: Sendable {
     try WholeFile.create(
       ed25519Path, with: Array(try SignerKeyText.encode(name: origin, key: keys.ed25519).utf8) + [10], mode: 0o600)
     try WholeFile.create(es256Path, with: Array(keys.es256.pkcs8PEM.utf8), mode: 0o600)
-    let master = keys.master.withUnsafeBytes { Hex.encode(Array($0)) }
-    try WholeFile.create(masterPath, with: Array(master.utf8) + [10], mode: 0o600)
   }
 
   private func read(_ path: String, limit: Int) throws -> [UInt8] {
@@ -129,7 +128,7 @@ public struct DataDirectory: Sendable {
     return bytes
   }
 
-  private func secret(_ path: String) throws -> [UInt8] {
+  func secret(_ path: String) throws -> [UInt8] {
     guard let bytes = try WholeFile.read(path, limit: 65536, secret: true) else { throw Failure.missing(file: path) }
     return bytes
   }

@@ -2,6 +2,7 @@ import CanonicalJSON
 import Governance
 import HostCalls
 import Keychain
+import Runs
 import Storage
 
 /// `key.rotate` and `key.erase`: new keys for a community or a tenant, or none at all any more.
@@ -31,7 +32,9 @@ struct CommunityKeyExecutor: ActionExecutor {
           let destroyed = try keys.erase(holder, proposal: order.proposal)
           if case .community(let name) = holder {
             try keychain.removeAll(community: name)
+            // Files and payloads have random keys of their own, which go with their rows.
             _ = try blobs.eraseAll(community: name)
+            try RunPayloads(blobs: blobs).eraseAll(community: name)
           }
           return destroyed
         }

@@ -26,7 +26,7 @@ extension Box {
     }
     let bound = bound.withLock { $0 }
     return BoxFacts(
-      machine: await machineFact(), isKeyReleased: false, witnesses: witnessing, log: log, clock: .host,
+      machine: await machineFact(), dataKey: keyFact(), witnesses: witnessing, log: log, clock: .host,
       durability: .confirmed,
       listeners: [
         .init(
@@ -41,8 +41,23 @@ extension Box {
       constitution: constitution)
   }
 
+  /// Only what `takeUp` found: no other line writes that a key was released.
+  private func keyFact() -> BoxFacts.DataKey {
+    let broker = configuration.keyRelease?.broker.url ?? ""
+    return switch dataKey.withLock({ $0 }) {
+    case .file: .file
+    case .awaited: .awaited(broker: broker)
+    case .released(let key):
+      .released(
+        .init(broker: broker, digest: key.release, accepted: key.accepted, isHardware: key.isHardware))
+    }
+  }
+
   private func machineFact() async -> BoxFacts.Machine {
-    guard let attestation, let core, let current = await attestation.keeper.current else { return .none }
+    guard configuration.attestation != nil else { return .none }
+    guard let attestation, let core, let current = await attestation.keeper.current else {
+      return .silent(why: "\(mode)")
+    }
     let evidence = current.evidence
     let measured = (try? await core.sequencer.inspect { state, _ in state.measured }) ?? MeasuredCode()
     let software = (try? await attestation.machine.software()) ?? nil

@@ -115,10 +115,11 @@ final class BoxInference: Sendable {
 /// The API, and the gateway beside it.
 struct BoxHandler: HTTPHandler {
   let api: APIHandler
-  let inference: BoxInference?
+  /// Asked at every request: it is there when the data is.
+  let inference: @Sendable () -> BoxInference?
 
   func respond(to request: HTTPRequest) async -> HTTPResponse {
-    if let inference, inference.serves(request) { return await inference.respond(to: request) }
+    if let inference = inference(), inference.serves(request) { return await inference.respond(to: request) }
     return await api.respond(to: request)
   }
 }

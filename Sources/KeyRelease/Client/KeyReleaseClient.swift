@@ -67,7 +67,7 @@ public final class KeyReleaseClient: Sendable {
   ///   - attester: called once, and again whenever the evidence has become too old while people decided.
   public func release(
     _ key: String, wrapping: X25519.PrivateKey, patience: Duration, attester: Attester
-  ) async throws(KeyReleaseFailure) -> SecretBytes {
+  ) async throws(KeyReleaseFailure) -> ReleasedKey {
     let (nonce, evidence) = try await evidence(wrapping: wrapping, attester)
     let request = ReleaseRequest(
       key: key, box: box, wrapping: wrapping.publicKey, nonce: nonce, evidence: evidence)
@@ -78,14 +78,14 @@ public final class KeyReleaseClient: Sendable {
   /// Goes on with a release that `release` left undecided. The wrapping key must be the one of then.
   public func resume(
     _ release: SHA256Digest, key: String, wrapping: X25519.PrivateKey, patience: Duration, attester: Attester
-  ) async throws(KeyReleaseFailure) -> SecretBytes {
+  ) async throws(KeyReleaseFailure) -> ReleasedKey {
     let answer = try await ask("\(BrokerMessages.Path.releases)/\(release.hex)", ReleasePoll(renewal: nil).json)
     return try await follow(answer, key: key, wrapping: wrapping, patience: patience, attester: attester)
   }
 
   private func follow(
     _ first: JSON, key: String, wrapping: X25519.PrivateKey, patience: Duration, attester: Attester
-  ) async throws(KeyReleaseFailure) -> SecretBytes {
+  ) async throws(KeyReleaseFailure) -> ReleasedKey {
     let deadline = ContinuousClock.now.advanced(by: patience)
     var json = first
     while true {
@@ -97,14 +97,16 @@ public final class KeyReleaseClient: Sendable {
       }
       switch answer {
       case .released(let statement, let sealed):
-        try check(statement, key: key, wrapping: wrapping)
+        let record = try check(statement, key: key, wrapping: wrapping)
         do {
-          return try ReleaseSeal.open(sealed, with: wrapping, for: statement.digest)
+          return ReleasedKey(
+            key: try ReleaseSeal.open(sealed, with: wrapping, for: statement.digest), release: statement.digest,
+            record: record)
         } catch {
           throw .doesNotOpen
         }
       case .pending(let statement, let status, let wantsEvidence):
-        try check(statement, key: key, wrapping: wrapping)
+        _ = try check(statement, key: key, wrapping: wrapping)
         guard ContinuousClock.now < deadline else { throw .undecided(release: statement.digest, status: status) }
         var renewal: (nonce: [UInt8], evidence: JSON)?
         if wantsEvidence {
@@ -125,7 +127,7 @@ public final class KeyReleaseClient: Sendable {
   /// A broker that answers about another release would have its key opened under a name that nobody asked for.
   private func check(
     _ statement: Statement, key: String, wrapping: X25519.PrivateKey
-  ) throws(KeyReleaseFailure) {
+  ) throws(KeyReleaseFailure) -> KeyReleaseRecord {
     let record: KeyReleaseRecord
     do {
       guard statement.action.type == ActionType.releaseKey else {
@@ -137,6 +139,7 @@ public final class KeyReleaseClient: Sendable {
     }
     guard record.key == key, record.box == box, record.wrapping == wrapping.publicKey, record.tls == identity.digest
     else { throw .malformed("it is about the key \(record.key) for \(record.box), or for other keys than this box's") }
+    return record
   }
 
   private func evidence(
@@ -153,6 +156,9 @@ public final class KeyReleaseClient: Sendable {
       throw .evidence("\(error)")
     }
   }
+
+  /// Whether the pinned broker answers: asks for a nonce, which is not used.
+  public func checkReachable() async throws(KeyReleaseFailure) { _ = try await ask(BrokerMessages.Path.nonce, [:]) }
 
   /// Makes this box known: shows its TPM's keys, and answers the broker's challenge where there is one.
   ///

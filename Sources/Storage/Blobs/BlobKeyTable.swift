@@ -62,6 +62,18 @@ final class BlobKeyTable {
     return connection.changes
   }
 
+  /// The communities whose names begin so, sorted. Compared as bytes, which no name of a community is special to.
+  func communities(beginning prefix: String) throws -> [String] {
+    var found: [String] = []
+    try connection.statement(
+      "SELECT DISTINCT community FROM keys WHERE substr(CAST(community AS BLOB), 1, ?) = ? ORDER BY community"
+    ).forEachRow([.integer(Int64(prefix.utf8.count)), .blob(Array(prefix.utf8))]) { row in
+      found.append(try row.text(0))
+      return true
+    }
+    return found
+  }
+
   /// The blobs of one community, sorted, with the sizes of their plaintexts.
   func list(community: String) throws -> [(id: BlobID, size: Int)] {
     var found: [(BlobID, Int)] = []

@@ -128,6 +128,12 @@ public final class BlobStore: Sendable {
     return ids.count
   }
 
+  /// The communities that have blobs and whose names begin with `prefix`, sorted.
+  public func communities(beginning prefix: String) throws -> [String] {
+    try checkCommunity(prefix)
+    return try keys.withLock { try $0.table.communities(beginning: prefix) }
+  }
+
   /// The community's blobs, sorted by name, with the sizes of their plaintexts in bytes.
   public func list(community: String) throws -> [(id: BlobID, size: Int)] {
     try checkCommunity(community)

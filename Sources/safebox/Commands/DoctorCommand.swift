@@ -47,6 +47,7 @@ enum DoctorCommand {
     if let origin {
       check("private keys and their modes", otherwise: "restore keys/ from the offline backup; chmod 600 each file") {
         _ = try directory.keys(origin: origin)
+        try directory.masterKey(try directory.configuration())
       }
     }
     check("directory mode", otherwise: "chmod 700 \(path)") {
@@ -65,6 +66,21 @@ enum DoctorCommand {
     }
     check("exports", otherwise: "read `safebox exports` of the running box and docs/audit-export.md") {
       try DoctorInspection.exports(directory)
+    }
+    if let configuration = try? directory.configuration() {
+      func look(_ name: String, otherwise remedy: String, _ body: () async throws -> Void) async {
+        var failure: (any Error)?
+        do { try await body() } catch { failure = error }
+        check(name, otherwise: remedy) { if let failure { throw failure } }
+      }
+      if let release = configuration.keyRelease {
+        await look("broker of the key", otherwise: "ask the broker's owners; docs/key-release.md") {
+          try await DoctorInspection.broker(release, at: WallClock.milliseconds())
+        }
+      }
+      await look("the running box", otherwise: "read the reason; the log can be read meanwhile") {
+        try await DoctorInspection.running(configuration)
+      }
     }
     let faults = findings.filter { $0.fault != nil }
     if arguments.wantsJSON {

@@ -27,7 +27,7 @@ enum InitCommand {
       .option("tls-certificate", value: "file", "PEM chain, where the API leaves this machine", values: .file),
       .option("tls-key", value: "file", "its private key", values: .file),
       .option("witness-policy", value: "file", "C2SP tlog-policy of the box's witnesses", values: .file),
-    ] + machine + [.json], run: run)
+    ] + machine + keyRelease + [.json], run: run)
 
   private static let machine: [Argument] = [
     .option(
@@ -44,6 +44,13 @@ enum InitCommand {
     .option("td-quote", value: "file", "Azure: the quote over the TDX report, from its service", values: .file),
   ]
 
+  private static let keyRelease: [Argument] = [
+    .option("broker", value: "url", "the broker that releases the key of the data; it is then never a file"),
+    .option("broker-key", value: "digest", "the digest of the broker's key, which it prints when it starts"),
+    .option("key", value: "name", "the name of the key of the data at the broker"),
+    .option("patience", value: "span", "how long a start waits for the broker's owners; default: 60s"),
+  ]
+
   private static func run(_ arguments: ParsedArguments) async throws -> ExitCode {
     // Whatever is made in the data directory is for this user alone.
     umask(0o077)
@@ -53,7 +60,7 @@ enum InitCommand {
         "--origin is \"\(origin)\", 1-255 visible ASCII characters without + are expected", exitCode: .usage)
     }
     let witnessPolicy = try arguments.value("witness-policy").map(witnessPolicy)
-    let configuration = try configuration(arguments, witnessPolicy, try await attestation(arguments))
+    let configuration = try configuration(arguments, origin, witnessPolicy, try await attestation(arguments))
     let path = Settings.dataDirectory(arguments)
     let initializer = BoxInitializer(
       directory: DataDirectory(path: path), origin: origin,
@@ -61,7 +68,7 @@ enum InitCommand {
       signers: try arguments.values("signer").map { try SignerFile.read($0, of: origin).json },
       configuration: configuration,
       witnessPolicy: witnessPolicy)
-    let keys = DataDirectory.Keys(ed25519: .generate(), es256: .generate(), master: .random(count: 32))
+    let keys = DataDirectory.Keys(ed25519: .generate(), es256: .generate())
     let publicKeys: PublicKeys
     do {
       publicKeys = try await initializer.run(at: WallClock.milliseconds(), keys: keys)
@@ -104,7 +111,7 @@ enum InitCommand {
   }
 
   private static func configuration(
-    _ arguments: ParsedArguments, _ witnessPolicy: String?, _ attestation: MachineConfiguration?
+    _ arguments: ParsedArguments, _ origin: String, _ witnessPolicy: String?, _ attestation: MachineConfiguration?
   ) throws -> BoxConfiguration {
     var tls: BoxConfiguration.TLSFiles?
     switch (arguments.value("tls-certificate"), arguments.value("tls-key")) {
@@ -124,10 +131,15 @@ enum InitCommand {
       let configuration = BoxConfiguration(
         listen: try .init(parsing: try arguments.required("listen"), field: "--listen"),
         admin: try .init(parsing: try arguments.required("admin"), field: "--admin"), tls: tls,
-        witnessPolicy: witnessPolicy, attestation: attestation)
+        witnessPolicy: witnessPolicy, attestation: attestation, keyRelease: try keyRelease(arguments, origin))
       return try BoxConfiguration(parsing: configuration.bytes)
     } catch let error as FieldError {
-      let hints = error.field == "tls" ? ["give --tls-certificate and --tls-key, or listen on 127.0.0.1"] : []
+      let hints =
+        switch error.field {
+        case "tls": ["give --tls-certificate and --tls-key, or listen on 127.0.0.1"]
+        case "attestation": ["give --machine or --tpm: the broker asks it what runs here"]
+        default: [String]()
+        }
       throw CommandError("\(error)", hints: hints, exitCode: .usage)
     }
   }
@@ -210,6 +222,24 @@ enum InitCommand {
       throw CommandError("\(path): \(error)")
     }
     return absolute(path)
+  }
+
+  /// The box is known to the broker by the name of its log.
+  private static func keyRelease(
+    _ arguments: ParsedArguments, _ origin: String
+  ) throws -> KeyReleaseConfiguration? {
+    guard let url = arguments.value("broker") else {
+      for name in ["broker-key", "key", "patience"] where arguments.value(name) != nil {
+        throw CommandError("--\(name) belongs to --broker", exitCode: .usage)
+      }
+      return nil
+    }
+    guard let digest = SHA256Digest(hex: try arguments.required("broker-key")) else {
+      throw CommandError("--broker-key is no digest of 64 lower-case hexadecimal digits", exitCode: .usage)
+    }
+    return .init(
+      broker: .init(url: url, key: digest), box: origin, key: try arguments.required("key"),
+      patience: try arguments.seconds("patience") ?? KeyReleaseConfiguration.defaultPatience)
   }
 
   private static func absolute(_ path: String) -> String {

@@ -52,7 +52,8 @@ struct KeyReleaseArguments {
   func release(_ key: String, patience: Int64) async throws -> SecretBytes {
     do {
       return try await client.release(
-        key, wrapping: .generate(), patience: .seconds(patience), attester: try attester())
+        key, wrapping: .generate(), patience: .seconds(patience), attester: try attester()
+      ).key
     } catch let failure as KeyReleaseFailure {
       switch failure {
       case .refused: throw CommandError("\(failure)", exitCode: .denied)

@@ -35,12 +35,15 @@ struct BrokerTests {
       try await broker.key("other")
       let client = try broker.client()
       let first = try await client.release(
-        "disk", wrapping: .generate(), patience: .seconds(60), attester: { Self.good($0) })
+        "disk", wrapping: .generate(), patience: .seconds(60), attester: { Self.good($0) }
+      ).key
       let second = try await broker.client().release(
-        "disk", wrapping: .generate(), patience: .seconds(60), attester: { Self.good($0) })
+        "disk", wrapping: .generate(), patience: .seconds(60), attester: { Self.good($0) }
+      ).key
       #expect(first.count == 32 && first.isEqual(to: second))
       let other = try await broker.client("a.example").release(
-        "other", wrapping: .generate(), patience: .seconds(60), attester: { Self.good($0) })
+        "other", wrapping: .generate(), patience: .seconds(60), attester: { Self.good($0) }
+      ).key
       #expect(!other.isEqual(to: first))
       #expect(try broker.releases() == 3)
       #expect(try broker.refusals().isEmpty)
@@ -58,7 +61,8 @@ struct BrokerTests {
     try await TestBroker.with { broker in
       try await broker.key()
       let key = try await broker.client().release(
-        "disk", wrapping: .generate(), patience: .seconds(60), attester: { Self.good($0) })
+        "disk", wrapping: .generate(), patience: .seconds(60), attester: { Self.good($0) }
+      ).key
       try await Self.expect("policy.release") {
         _ = try await broker.client().release(
           "disk", wrapping: .generate(), patience: .seconds(60),
@@ -227,7 +231,8 @@ struct BrokerTests {
       }
       try await broker.box.approve(opened, by: "ben")
       let key = try await client.resume(
-        release, key: "disk", wrapping: wrapping, patience: .seconds(60), attester: { Self.good($0) })
+        release, key: "disk", wrapping: wrapping, patience: .seconds(60), attester: { Self.good($0) }
+      ).key
       #expect(key.count == 32)
 
       // Approved once, in an epoch whose policy is gone: it never counts.
@@ -273,7 +278,7 @@ struct BrokerTests {
             made.withLock { $0 += 1 }
             return StandIn.evidence(binding, register: register)
           }
-          #expect(isReleased && key.count == 32)
+          #expect(isReleased && key.key.count == 32)
         } catch KeyReleaseFailure.refused(_, let reason, _, let registers) {
           #expect(!isReleased && reason == "policy.release" && registers == ["sha256.pcr4"])
         }
@@ -363,7 +368,7 @@ struct BrokerTests {
     let identity = try TestBroker.identity()
     let wrapping = X25519.PrivateKey.generate()
     let client = try first.client(identity: identity)
-    async let asked: SecretBytes = client.release(
+    async let asked: ReleasedKey = client.release(
       "disk", wrapping: wrapping, patience: .zero, attester: { Self.good($0) })
     while try first.entries(.executionStarted).count < 3 { await Task.yield() }
     let text = try #require(try first.entries(.executionStarted).last?["proposal"]?.string)
@@ -380,7 +385,8 @@ struct BrokerTests {
       let opened = try Opened(try await second.box.get("/v1/proposals/\(id.hex)").json)
       try await second.box.wait(opened, for: "executed")
       let key = try await second.client(identity: identity).resume(
-        id, key: "disk", wrapping: wrapping, patience: .seconds(60), attester: { Self.good($0) })
+        id, key: "disk", wrapping: wrapping, patience: .seconds(60), attester: { Self.good($0) }
+      ).key
       #expect(key.count == 32)
       #expect(try second.releases() == 1)
       // Another key in the place of the attested one opens nothing.

@@ -55,7 +55,8 @@ final class TestBroker: Sendable {
   ]
 
   static func home(
-    release: JSON = automatic, refuse: JSON? = automatic, kek: TemporaryDirectory, freshness: Int64 = 300
+    release: JSON = automatic, refuse: JSON? = automatic, kek: TemporaryDirectory, freshness: Int64 = 300,
+    port: UInt16 = 0
   )
     async throws -> TestBox.Home
   {
@@ -75,7 +76,7 @@ final class TestBroker: Sendable {
       configuration: BoxConfiguration(
         listen: .tcp(address: "127.0.0.1", port: 0), admin: .tcp(address: "127.0.0.1", port: 0),
         broker: BrokerConfiguration(
-          listen: .tcp(address: "127.0.0.1", port: 0), freshness: freshness, keyEncryption: .file(path: path))))
+          listen: .tcp(address: "127.0.0.1", port: Int(port)), freshness: freshness, keyEncryption: .file(path: path))))
   }
 
   init(_ home: TestBox.Home, kek: TemporaryDirectory, appraiser: EvidenceAppraiser = TestBroker.appraiser) async throws
@@ -104,9 +105,9 @@ final class TestBroker: Sendable {
     }
   }
 
-  func restarted() async throws -> TestBroker {
+  func restarted(appraiser: EvidenceAppraiser = TestBroker.appraiser) async throws -> TestBroker {
     await box.stop()
-    return try await TestBroker(home, kek: kek)
+    return try await TestBroker(home, kek: kek, appraiser: appraiser)
   }
 
   @discardableResult

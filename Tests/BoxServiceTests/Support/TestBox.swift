@@ -21,7 +21,7 @@ final class TestBox: Sendable {
     let reports = Reports()
 
     static func freshKeys() -> DataDirectory.Keys {
-      DataDirectory.Keys(ed25519: .generate(), es256: .generate(), master: SecretBytes.random(count: 32))
+      DataDirectory.Keys(ed25519: .generate(), es256: .generate())
     }
 
     init(
@@ -77,7 +77,8 @@ final class TestBox: Sendable {
 
   /// Opens and starts the box of `home`.
   init(
-    _ home: Home, notes: [NoteExecutor]? = nil, machine: Machine? = nil, appraiser: EvidenceAppraiser = .standard
+    _ home: Home, notes: [NoteExecutor]? = nil, machine: Machine? = nil, pace: RetryPace = RetryPace(),
+    appraiser: EvidenceAppraiser = .standard
   ) async throws {
     self.home = home
     let notes =
@@ -91,6 +92,7 @@ final class TestBox: Sendable {
     var environment = Box.Environment(clock: { clock.now }, report: { reports.add($0) })
     environment.executors = notes
     environment.machine = machine
+    environment.pace = pace
     environment.worker = Self.worker
     environment.appraiser = appraiser
     box = try await Box(directory: home.directory, environment: environment)
