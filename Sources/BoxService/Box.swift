@@ -6,14 +6,10 @@ import HTTPClient
 import HTTPServer
 import HostCalls
 import KeyRelease
-import Keychain
-import OpenClaims
-import Receipts
 import Runs
 import Sandbox
 import Storage
 import Synchronization
-import SystemOperations
 import TransparencyLog
 import Witness
 
