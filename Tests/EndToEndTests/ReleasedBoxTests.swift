@@ -156,7 +156,7 @@ struct ReleasedBoxTests {
           plain.directory.file("constitution.json"),
         ] + signers
       for (options, text) in [
-        (["--broker", "https://127.0.0.1:1", "--broker-key", digest, "--key", "data"], "give --tpm"),
+        (["--broker", "https://127.0.0.1:1", "--broker-key", digest, "--key", "data"], "give --machine or --tpm"),
         (["--key", "data"], "--key belongs to --broker"),
         (["--tpm", tpm.tcti, "--broker", "http://a", "--broker-key", digest, "--key", "data"], "keyRelease.broker"),
         (
