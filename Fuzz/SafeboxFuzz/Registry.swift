@@ -52,5 +52,6 @@ enum Registry {
     ConfidentialVMTargets.paravisor,
     NitroTargets.read,
     NitroTargets.report,
+    CombinedTargets.evidence,
   ]
 }

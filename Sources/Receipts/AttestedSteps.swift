@@ -89,7 +89,7 @@ extension LogVerification {
     }
     guard let appraisal else {
       return .notProved(
-        "The receipt carries evidence (\(evidence.kind.rawValue)); no appraisal policy was given to hold it against.")
+        "The receipt carries evidence (\(evidence.title)); no appraisal policy was given to hold it against.")
     }
     let at: Int64 =
       switch appraisal.time {
@@ -106,9 +106,9 @@ extension LogVerification {
     }
     self.report = report
     switch claims.assurance {
-    case .hardware(let vendor): return .passed("\(evidence.kind.rawValue), vouched for by \(vendor).")
+    case .hardware(let vendor): return .passed("\(evidence.title), vouched for by \(vendor).")
     case .software(let name):
-      return .passed("\(evidence.kind.rawValue) by software (\(name)), which proves nothing about hardware.")
+      return .passed("\(evidence.title) by software (\(name)), which proves nothing about hardware.")
     }
   }
 

@@ -7,7 +7,7 @@ import Testing
 @testable import Attestation
 
 /// The page's verifier, asked in Node. It and this package are two implementations of one document: verdict, deadline, and every
-/// check's name and state must be the same.
+/// check's name, title and state must be the same.
 enum BrowserVerifier {
   static let node = Subprocess.find("node", "nodejs")
   static let absence: Comment = "node is not installed"
@@ -50,7 +50,9 @@ enum BrowserVerifier {
       return [
         "verdict": .string(report.verdict.rawValue), "deadline": report.deadline.map { .integer($0) } ?? .null,
         "checks": .array(
-          report.checks.map { ["id": .string($0.id.name), "state": .string($0.outcome.name)] }),
+          report.checks.map {
+            ["id": .string($0.id.name), "title": .string($0.id.title), "state": .string($0.outcome.name)]
+          }),
       ]
     } catch {
       return ["error": .string(error.field)]

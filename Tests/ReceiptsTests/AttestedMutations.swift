@@ -23,7 +23,7 @@ struct AttestedReceipt: CustomStringConvertible, Sendable {
 enum AttestedReceipts {
   static let all: [AttestedReceipt] = {
     do {
-      return try told() + identities() + evidence() + measured()
+      return try told() + identities() + evidence() + measured() + combined()
     } catch {
       Issue.record("a receipt cannot be made: \(error)")
       return []
@@ -96,6 +96,52 @@ enum AttestedReceipts {
         "put in", [rules], policy: certified, ["passed", "evidence.runtime.replay", "not-proved", "not-proved"]
       ) { $0 = $0.setting("runtime", to: [rules.json, tool.json]) },
     ]
+  }
+
+  /// The quote beside a report of the processor, both bound to the identity.
+  private static func combined() throws -> [AttestedReceipt] {
+    let mint = try SNPMint()
+    let report: ([UInt8]) throws -> Evidence = { Evidence(try mint.evidence(SNPMint.Fields(binding: $0))) }
+    let snp = JSONObject(
+      [
+        "products", "signingKeys", "providers", "vmpl", "minimumTCB", "minimumFirmware", "minimumGuestSVN",
+        "guestPolicy", "platform", "mitigations", "chips", "familyIDs", "imageIDs", "hostData", "idKeys", "authorKeys",
+      ].map { ($0, "any") })
+    let certified = try TestAppraisal.certified()
+    let amd: JSON = [
+      "name": "AMD of tests", "purpose": "amd-sev", "certificate": .string(Base64.encode(mint.anchor.certificate.der)),
+      "assurance": "hardware",
+    ]
+    func asking(_ kinds: JSONObject) -> JSON {
+      certified.setting("anchors", to: .array((certified["anchors"]?.array ?? []) + [amd]))
+        .setting("platforms", to: ["combined": ["members": .object(kinds)]])
+    }
+    let policy = asking(["tpm": TestAppraisal.demands, "sev-snp": .object(snp)])
+    let manifest = try SHA256.hash(RunStories.answered().fullManifest.canonicalBytes())
+    let tool = try RuntimeEvent(kind: .tool, name: "invoice-triage 1.0.0", digest: manifest)
+    func run(_ name: String, _ events: [RuntimeEvent], _ outcome: String) throws -> AttestedReceipt {
+      let identity = TestIdentity(runtime: events, companion: report)
+      return AttestedReceipt(
+        name: "run, combined, \(name)", bytes: try Self.run(identity).receipt().canonicalBytes(), policy: policy,
+        outcomes: ["passed", "passed", "not-proved", outcome])
+    }
+    func wrong(_ code: String) -> [String] { ["passed", "evidence.\(code)", "not-proved"] }
+    var all = [try run("measured", [tool], "passed"), try run("not measured", [], "measured.tool")]
+    all += try both("combined", ["passed", "passed", "not-proved"], policy: policy) { $0.companion = report }
+    all += try both("combined, no policy", ["passed", "not-proved", "not-proved"]) { $0.companion = report }
+    all += try both("half of it", wrong("policy.platform"), policy: policy)
+    let alone = policy.setting("platforms", to: ["tpm": TestAppraisal.demands])
+    all += try both("more than asked", wrong("policy.platform"), policy: alone) { $0.companion = report }
+    let other = asking(["gcp-vtpm": gcp, "sev-snp": .object(snp)])
+    all += try both("another set", wrong("combined.members"), policy: other) { $0.companion = report }
+    all += try both("somebody else's report", wrong("sev-snp/snp.binding"), policy: policy) {
+      $0.companion = { _ in try report([UInt8](repeating: 9, count: 32)) }
+    }
+    all += try both("somebody else's quote", wrong("tpm/tpm.nonce"), policy: policy) {
+      $0.companion = report
+      $0.extraData = [UInt8](repeating: 9, count: 32)
+    }
+    return all
   }
 
   private static func told() throws -> [AttestedReceipt] {

@@ -94,11 +94,17 @@ import Testing
       .setting("userData", to: "any")
     var domain = try TDXMint()
     domain.report["report-data"] = nonce + [UInt8](repeating: 0, count: 32)
-    return both(tpm, try TestAppraisal.certified())
-      + both(try hardware.evidence(SNPMint.Fields(binding: nonce)), policy("sev-snp", snp, anchors: amd))
+    let certified = try TestAppraisal.certified()
+    let asking = certified.setting(
+      "platforms", to: ["combined": ["members": ["tpm": TestAppraisal.demands, "sev-snp": snp]]]
+    ).setting("anchors", to: .array((certified["anchors"]?.array ?? []) + (amd.array ?? [])))
+    let report = try hardware.evidence(SNPMint.Fields(binding: nonce))
+    let together = both(try CombinedEvidence([Evidence(tpm), Evidence(report)]), asking)
+    return both(tpm, certified)
+      + both(report, policy("sev-snp", snp, anchors: amd))
       + both(
         try AzureMint(hardware: hardware, extraData: nonce).evidence(), policy("azure-cvm", azure, anchors: amd))
-      + both(try domain.evidence(), policy("tdx", tdx, anchors: [domain.anchorJSON]))
+      + both(try domain.evidence(), policy("tdx", tdx, anchors: [domain.anchorJSON])) + together
   }
 
   /// A box's answer: the keys in it are bound whatever nonce is accepted.

@@ -21,6 +21,8 @@ struct TestIdentity {
   /// The code that was measured at run time; nil for a machine that measures none.
   var runtime: [RuntimeEvent]?
   var quoteEdit: (inout TPMMint.Quote) -> Void = { _ in }
+  /// What stands beside the quote in combined evidence, for what the quote is made for; nil for the quote alone.
+  var companion: (([UInt8]) throws -> Evidence)?
   /// Changes the evidence before the identity names it.
   var evidenceEdit: (inout JSON) -> Void = { _ in }
   /// What the receipt carries in its place.
@@ -54,7 +56,9 @@ struct TestIdentity {
       [try Self.registers(bank, runtime)], extraData: extraData ?? binding,
       certificates: [try Self.mint.certificate(by: Self.root.get())],
       logs: MeasurementLogs(runtime: try runtime.map { try RuntimeLog($0) }), change: quoteEdit)
-    var evidence = Evidence(quoted).json
+    var evidence =
+      try companion.map { Evidence(try CombinedEvidence([Evidence(quoted), $0(binding)])).json }
+      ?? Evidence(quoted).json
     evidenceEdit(&evidence)
     identity["evidence"] = .string(digest(of: evidence))
     let key = signer ?? box.es256

@@ -27,11 +27,11 @@ public struct CombinedClaims: EvidenceClaims {
       ? .hardware(vendor: vendors.joined(separator: " and ")) : .software(name: names.joined(separator: " and "))
   }
 
-  /// Named `<kind>/<register>`.
+  /// Named `<kind>.<register>`.
   public var registers: [String: [UInt8]] {
     var registers: [String: [UInt8]] = [:]
     for part in parts {
-      for (name, value) in part.claims.registers { registers["\(part.kind.rawValue)/\(name)"] = value }
+      for (name, value) in part.claims.registers { registers["\(part.kind.rawValue).\(name)"] = value }
     }
     return registers
   }

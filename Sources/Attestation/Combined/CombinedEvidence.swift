@@ -75,7 +75,7 @@ public struct CombinedEvidence: EvidenceFormat {
   public var unverifiedRegisters: [String: [UInt8]] {
     var registers: [String: [UInt8]] = [:]
     for part in parts {
-      for (name, value) in part.content.unverifiedRegisters { registers["\(part.kind.rawValue)/\(name)"] = value }
+      for (name, value) in part.content.unverifiedRegisters { registers["\(part.kind.rawValue).\(name)"] = value }
     }
     return registers
   }
@@ -87,7 +87,7 @@ public struct CombinedEvidence: EvidenceFormat {
   }
 }
 
-extension Collection where Element == EvidenceKind {
-  /// Their names as people read them.
+extension Sequence<EvidenceKind> {
+  /// Their names as people read them, for example `sev-snp and tpm`.
   var text: String { map(\.rawValue).sorted().joined(separator: " and ") }
 }

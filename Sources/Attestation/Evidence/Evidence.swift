@@ -31,6 +31,9 @@ public struct Evidence: Sendable {
   /// The members of a combination; of any other kind, the evidence itself.
   public var parts: [Evidence] { (content as? CombinedEvidence)?.parts ?? [self] }
 
+  /// Its kind, or those of its members, as people read it: `tpm`, `sev-snp and tpm`.
+  public var title: String { parts.map(\.kind).text }
+
   /// Reads a file: `safebox-evidence/v1`, or a raw form with what belongs to it beside it.
   public init(reading file: RawEvidence) throws(FieldError) {
     guard file.bytes.count <= Self.maxBytes else {

@@ -81,7 +81,7 @@ public struct Release: Sendable, Hashable {
         if let actual = registers[name], values.contains(actual) { continue }
         differences.append(
           Difference(
-            register: measured.count > 1 ? "\(kind.rawValue)/\(name)" : name, expected: values,
+            register: measured.count > 1 ? "\(kind.rawValue).\(name)" : name, expected: values,
             actual: registers[name]))
       }
     }

@@ -124,7 +124,8 @@ public struct EvidenceAppraiser: Sendable {
     }
     // The policy may trust a whole maker of TPMs; the name of a box belongs to one of them. A key that cannot be named, as
     // when the evidence holds it in another form, is none.
-    let isKnown = question.enrolment.map { $0.ak == verdict.attestationKey } ?? (report.kind != .tpm)
+    let isKnown =
+      question.enrolment.map { $0.ak == verdict.attestationKey } ?? !evidence.parts.contains { $0.kind == .tpm }
     if !isKnown {
       verdict.failures.append(
         .init(
@@ -135,9 +136,15 @@ public struct EvidenceAppraiser: Sendable {
     return verdict
   }
 
-  /// The name of the attestation key in kinds that have one (TPM 2.0 part 1, section 16).
+  /// The name of the attestation key in kinds that have one (TPM 2.0 part 1, section 16). Of a combination it is that of the TPM,
+  /// whatever other members bring: theirs are certified, this one may only be enrolled.
   private static func attestationKey(of evidence: Evidence) -> [UInt8]? {
-    guard let text = evidence.content.members["akPublic"]?.string, let bytes = Base64.decode(text),
+    if let quote = evidence.parts.first(where: { $0.kind == .tpm }) { return attestationKey(in: quote) }
+    return evidence.parts.lazy.compactMap { attestationKey(in: $0) }.first
+  }
+
+  private static func attestationKey(in part: Evidence) -> [UInt8]? {
+    guard let text = part.content.members["akPublic"]?.string, let bytes = Base64.decode(text),
       let area = try? TPMTPublic(bytes)
     else { return nil }
     return area.name

@@ -13,7 +13,8 @@ enum ReleaseCommands {
         "reference", "take the reference values of a release from evidence",
         discussion: """
           Writes {"name","version","references"} with the registers that you name, as they are in the evidence. What makes \
-          them right is that you know what ran there: nothing is verified.
+          them right is that you know what ran there: nothing is verified. Of combined evidence a register is taken from every \
+          member that has it, and each member must have one: a release that says nothing about a member does not match it.
           """,
         arguments: [
           .positional("name", "the release's name"), .positional("version", "its version"),
@@ -51,8 +52,13 @@ enum ReleaseCommands {
         ] + BoxConnection.arguments, run: policy),
     ])
 
-  /// The registers of evidence, unverified, by its kind.
-  private static func registers(_ path: String) throws -> (kind: EvidenceKind, registers: [String: [UInt8]]) {
+  private struct Measured {
+    let kind: EvidenceKind
+    let registers: [String: [UInt8]]
+  }
+
+  /// The registers of evidence, unverified, under its kind; of a combination, under those of its members.
+  private static func measured(_ path: String) throws -> [Measured] {
     let bytes = try Files.read(path, limit: 2 * Evidence.maxBytes)
     do throws(FieldError) {
       let evidence: Evidence
@@ -63,7 +69,7 @@ enum ReleaseCommands {
       } else {
         evidence = try Evidence(reading: RawEvidence(bytes: bytes))
       }
-      return (evidence.kind, evidence.content.unverifiedRegisters)
+      return evidence.parts.map { Measured(kind: $0.kind, registers: $0.content.unverifiedRegisters) }
     } catch {
       throw CommandError("\(path): \(error)", exitCode: .verificationFailed)
     }
@@ -75,23 +81,31 @@ enum ReleaseCommands {
     let names = arguments.values("register")
     var kinds = JSONObject()
     for file in files {
-      let (kind, found) = try registers(file)
+      let parts = try measured(file)
       guard !names.isEmpty else {
-        for name in found.keys.sorted() { Terminal.standard.write("\(name)  \(Hex.encode(found[name] ?? []))\n") }
+        list(parts)
         continue
       }
-      var object = kinds[kind.rawValue]?.object ?? [:]
-      for name in names {
-        guard let value = found[name] else {
-          throw CommandError(
-            "\(file) has no register \(TerminalText.escaped(name))",
-            hints: ["it has \(found.keys.sorted().joined(separator: ", "))"])
-        }
-        let values = object[name]?.array ?? []
-        let text = JSON.string(Hex.encode(value))
-        object[name] = .array(values.contains(text) ? values : values + [text])
+      for name in names where !parts.contains(where: { $0.registers[name] != nil }) {
+        throw CommandError(
+          "\(file) has no register \(TerminalText.escaped(name))",
+          hints: ["it has \(parts.flatMap(\.registers.keys).sorted().joined(separator: ", "))"])
       }
-      kinds[kind.rawValue] = .object(object)
+      for part in parts {
+        var object = kinds[part.kind.rawValue]?.object ?? [:]
+        for name in names {
+          guard let value = part.registers[name] else { continue }
+          let values = object[name]?.array ?? []
+          let text = JSON.string(Hex.encode(value))
+          object[name] = .array(values.contains(text) ? values : values + [text])
+        }
+        guard !object.isEmpty else {
+          throw CommandError(
+            "no register of the member \(part.kind.rawValue) is named: such a release would match no combination with it",
+            hints: ["it has \(part.registers.keys.sorted().joined(separator: ", "))"])
+        }
+        kinds[part.kind.rawValue] = .object(object)
+      }
     }
     guard !names.isEmpty else { return .ok }
     let release: JSON = [
@@ -104,6 +118,14 @@ enum ReleaseCommands {
       throw CommandError("\(error)", exitCode: .usage)
     }
     return .ok
+  }
+
+  private static func list(_ parts: [Measured]) {
+    for part in parts {
+      for (name, value) in part.registers.sorted(by: { $0.key < $1.key }) {
+        Terminal.standard.write("\(parts.count > 1 ? "\(part.kind.rawValue)  " : "")\(name)  \(Hex.encode(value))\n")
+      }
+    }
   }
 
   private static func approve(_ arguments: ParsedArguments) async throws -> ExitCode {

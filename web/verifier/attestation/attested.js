@@ -100,7 +100,7 @@ const attestedChecks = {
       const { evidence, at, binding } = c.identity;
       if (evidence === null) return notProved("The receipt does not carry the evidence that the identity names.");
       if (c.appraisal === null) {
-        return notProved(`The receipt carries evidence (${evidence.kind}); no appraisal policy was given to hold it against.`);
+        return notProved(`The receipt carries evidence (${evidenceTitle(evidence)}); no appraisal policy was given to hold it against.`);
       }
       const report = await appraiseEvidence(evidence, c.appraisal.policy, { at: c.appraisal.at ?? at, binding });
       if (report.verdict !== "accepted") {
@@ -110,8 +110,8 @@ const attestedChecks = {
       }
       c.attestation = report;
       const { type, by } = report.claims.assurance;
-      if (type === "hardware") return `${evidence.kind}, vouched for by ${by}.`;
-      return `${evidence.kind} by software (${by}), which proves nothing about hardware.`;
+      if (type === "hardware") return `${evidenceTitle(evidence)}, vouched for by ${by}.`;
+      return `${evidenceTitle(evidence)} by software (${by}), which proves nothing about hardware.`;
     },
   },
   release: {

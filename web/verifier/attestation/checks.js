@@ -51,6 +51,15 @@ class CheckList {
     this.require(id, bindingMatches(binding, field, fixedWidth), hex(binding), hex(field));
   }
 
+  /** Takes over what was demanded, made and waived for one member of a combination, and how long it holds. */
+  include(member, kind) {
+    const of = (id) => `${kind}/${id}`;
+    for (const check of member.checks) this.checks.push({ ...check, id: of(check.id) });
+    this.demand(member.#demanded.map(of));
+    for (const id of member.#waived) this.#waived.add(of(id));
+    if (member.deadline !== null) this.limit(member.deadline);
+  }
+
   get holds() {
     return !this.checks.some(({ state }) => state === "failed");
   }

@@ -13,16 +13,26 @@ const evidenceKinds = {};
 
 const evidenceLimits = { maxBytes: 4 << 20, maxStringBytes: 4 << 20, integersOnly: true };
 
-/** Reads `safebox-evidence/v1`. Throws FieldError. */
+/** Reads `safebox-evidence/v1`: { kind, content }. Throws FieldError. */
 function readEvidence(json) {
   const reader = new FieldReader(json, "");
   const format = reader.string("format", 64);
   if (format !== "safebox-evidence/v1") throw new FieldError("format", "safebox-evidence/v1", kindOf(format));
+  return readEvidenceMembers(reader, Object.keys(evidenceKinds));
+}
+
+/** Reads `kind`, which must be one of `kinds`, and the members that it has, and nothing else. */
+function readEvidenceMembers(reader, kinds) {
   const kind = reader.string("kind", 64);
-  if (!Object.hasOwn(evidenceKinds, kind)) throw new FieldError("kind", Object.keys(evidenceKinds).join(", "), kindOf(kind));
+  if (!kinds.includes(kind)) throw new FieldError(reader.at("kind"), kinds.join(", "), kindOf(kind));
   const content = evidenceKinds[kind].read(reader);
   reader.finish();
   return { kind, content };
+}
+
+/** The kind of evidence, or those of its members, as people read it: "tpm", "sev-snp and tpm". */
+function evidenceTitle({ kind, content }) {
+  return kind === "combined" ? content.map((part) => part.kind).join(" and ") : kind;
 }
 
 /**

@@ -2,8 +2,8 @@
 
 const anchorPurposes = ["amd-sev", "intel-sgx", "aws-nitro", "google-vtpm", "nvidia-device", "tpm"];
 
-/** Those that releases may name, whether or not this page can verify them. */
-const allEvidenceKinds = ["tpm", "gcp-vtpm", "sev-snp", "azure-cvm", "tdx", "nitro-enclave", "nitrotpm", "nvidia-gpu"];
+/** Those that releases may name: a combination is measured by its members. */
+const measuredKinds = ["tpm", "gcp-vtpm", "sev-snp", "azure-cvm", "tdx", "nitro-enclave", "nitrotpm", "nvidia-gpu"];
 
 /** Reads a policy. Rejects with FieldError. */
 async function readAppraisalPolicy(json) {
@@ -40,17 +40,23 @@ async function readAppraisalPolicy(json) {
     }),
   );
   policy.releases = readReleases(reader);
-  policy.platforms = new Map();
-  const platforms = reader.map("platforms");
-  if (platforms.size === 0) throw new FieldError("platforms", "an object with a member for each accepted kind", "an object");
-  for (const [kind, json] of platforms) {
-    if (!Object.hasOwn(evidenceKinds, kind)) throw new FieldError("platforms", Object.keys(evidenceKinds).join(", "), kindOf(kind));
-    const member = new FieldReader(json, `platforms.${kind}`);
-    policy.platforms.set(kind, evidenceKinds[kind].readPolicy(member));
-    member.finish();
-  }
+  policy.platforms = readPlatforms(reader, "platforms", Object.keys(evidenceKinds));
   reader.finish();
   return policy;
+}
+
+/** {KIND: DEMANDS} as a Map, of these kinds only. */
+function readPlatforms(reader, name, kinds) {
+  const platforms = new Map();
+  const json = reader.map(name);
+  if (json.size === 0) throw new FieldError(reader.at(name), "an object with a member for each accepted kind", "an object");
+  for (const [kind, demands] of json) {
+    if (!kinds.includes(kind)) throw new FieldError(reader.at(name), kinds.join(", "), kindOf(kind));
+    const member = new FieldReader(demands, `${reader.at(name)}.${kind}`);
+    platforms.set(kind, evidenceKinds[kind].readPolicy(member));
+    member.finish();
+  }
+  return platforms;
 }
 
 function readAssurance(reader, by) {
@@ -113,7 +119,7 @@ function readReferences(json, path) {
     throw new FieldError(path, "an object of 1 to 8 kinds of evidence", kindOf(json));
   }
   for (const [kind, registers] of json) {
-    if (!allEvidenceKinds.includes(kind)) throw new FieldError(path, "kinds of evidence as names", kindOf(kind));
+    if (!measuredKinds.includes(kind)) throw new FieldError(path, "kinds of evidence as names", kindOf(kind));
     if (!(registers instanceof Map) || registers.size < 1 || registers.size > 64) {
       throw new FieldError(`${path}.${kind}`, "an object of 1 to 64 registers", kindOf(registers));
     }
@@ -139,25 +145,29 @@ async function appraiseClaims(policy, kind, claims, checks) {
   else checks.fail("policy.assurance", "hardware", `software: ${by}`);
   await evidenceKinds[kind].appraise(platform, claims, checks);
   if (policy.releases === null) return checks.waive("policy.release", "the policy accepts any software");
-  matchRelease(policy.releases, kind, claims.registers, checks);
+  matchRelease(policy.releases, claims.measured ?? new Map([[kind, claims.registers]]), checks);
 }
 
-/** Passes by naming the release, fails by naming the registers in which the nearest one differs. */
-function matchRelease(releases, kind, registers, checks) {
+/**
+ * Passes by naming the release, fails by naming the registers in which the nearest one differs. `measured` are the registers by the
+ * kind that vouches for them: a release that says nothing about one of the kinds matches nothing.
+ */
+function matchRelease(releases, measured, checks) {
   let nearest = null;
+  const kinds = [...measured.keys()].sort();
   for (const release of releases) {
-    const expected = release.references.get(kind);
-    if (expected === undefined) continue;
-    const differences = [];
-    for (const name of [...expected.keys()].sort()) {
-      const actual = registers.has(name) ? hex(registers.get(name)) : null;
-      if (!expected.get(name).includes(actual)) differences.push({ name, expected: expected.get(name), actual });
-    }
+    if (!kinds.every((kind) => release.references.has(kind))) continue;
+    const differences = kinds.flatMap((kind) => {
+      const expected = release.references.get(kind);
+      const actual = (name) => (measured.get(kind).has(name) ? hex(measured.get(kind).get(name)) : null);
+      const different = [...expected.keys()].sort().filter((name) => !expected.get(name).includes(actual(name)));
+      return different.map((name) => ({ name: kinds.length > 1 ? `${kind}.${name}` : name, expected: expected.get(name), actual: actual(name) }));
+    });
     if (differences.length === 0) return checks.pass("policy.release", `${release.name} ${release.version}`);
     if (nearest === null || differences.length < nearest.differences.length) nearest = { release, differences };
   }
   if (nearest === null) {
-    return checks.fail("policy.release", `a release with reference values for ${kind}`, releases.map(({ name, version }) => `${name} ${version}`).join(", "));
+    return checks.fail("policy.release", `a release with reference values for ${kinds.join(" and ")}`, releases.map(({ name, version }) => `${name} ${version}`).join(", "));
   }
   checks.fail(
     "policy.release",
