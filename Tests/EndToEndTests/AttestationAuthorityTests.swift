@@ -103,7 +103,7 @@ struct AttestationAuthorityTests {
       let tpm = try SoftwareTPM()
       let desk = try Desk(trusting: tpm.root)
       let certificate = try desk.certificate(of: tpm)
-      let box = try TestBox(options: ["--tpm", tpm.tcti, "--ak-certificates", certificate])
+      let box = try TestBox(options: ["--tpm", tpm.tcti, "--certificates", certificate])
       let evidence = box.directory.file("evidence.json")
       try box.safebox("attest", "evidence", "--nonce", Self.nonce, "--out", evidence)
       func verify(_ anchors: [JSON], expecting status: Int32 = 0) throws -> SpawnedProcess.Ending {

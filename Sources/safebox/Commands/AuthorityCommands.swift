@@ -14,7 +14,7 @@ enum AuthorityCommands {
       files, so that the two need no connection.
 
       In this order: `attest key request` on the box, `challenge` here, `attest key activate` on the box, `certify` here. \
-      `safebox init --ak-certificates` takes what comes of it, and appraisal policies name the authority among their \
+      `safebox init --certificates` takes what comes of it, and appraisal policies name the authority among their \
       anchors. docs/attestation/tpm.md shows it from end to end.
       """,
     subcommands: [
