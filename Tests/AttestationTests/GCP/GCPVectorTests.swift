@@ -93,7 +93,8 @@ import Testing
     let anchors = TrustAnchors.compiledIn.anchors(for: .googleVTPM).map(\.certificate)
     #expect(anchors.count == 2)
     let path = try CertificatePath.verify(
-      leaf: leaf, intermediates: GCPRoots.intermediates, anchors: anchors, at: 1_700_000_000_000, knownCriticalExtensions: [.subjectAlternativeName])
+      leaf: leaf, intermediates: GCPRoots.intermediates, anchors: anchors, at: 1_700_000_000_000,
+      knownCriticalExtensions: [.subjectAlternativeName])
     #expect(path.chain.count == 3)
     let certified = try #require(try GCPInstanceCertificate(leaf))
     #expect(certified.isProduction == true)
