@@ -7,11 +7,12 @@ public enum OpenFiles {
   public static func duplicates(of path: String) throws -> [Int32] {
     let wanted = try FileManager.default.attributesOfItem(atPath: path)
     let (inode, device) = (wanted[.systemFileNumber] as? UInt64, wanted[.systemNumber] as? UInt64)
-    return try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap { name in
+    // All are found before the first is duplicated, or a duplicate could get a number that is still to be looked at.
+    let found = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap { name -> Int32? in
       var status = stat()
       guard let file = Int32(name), fstat(file, &status) == 0 else { return nil }
-      guard UInt64(status.st_ino) == inode, UInt64(status.st_dev) == device else { return nil }
-      return dup(file)
+      return UInt64(status.st_ino) == inode && UInt64(status.st_dev) == device ? file : nil
     }
+    return found.map { dup($0) }
   }
 }
