@@ -77,16 +77,16 @@ struct KeyReleasePolicyTests {
       // Another's certificate, and a certificate that is none of an attestation key.
       let stranger = try Self.client(broker, other, "b.example")
       #expect(
-        try stranger.run("broker enrol", "--certificates", certificate, expecting: 1).errors
+        try stranger.run("broker enrol", "--ak-certificates", certificate, expecting: 1).errors
           .contains("akCertificates"))
       #expect(
-        try box.run("broker enrol", "--certificates", desk.directory + "/certificate.pem", expecting: 1).errors
+        try box.run("broker enrol", "--ak-certificates", desk.directory + "/certificate.pem", expecting: 1).errors
           .contains("akCertificates"))
       #expect(try broker.actions("key.enrol").isEmpty)
       // swtpm's maker vouches for the endorsement key, and this broker does not know it.
       try box.run("broker enrol", expecting: 1)
 
-      let enrolled = try box.run("broker enrol", "--certificates", certificate, expecting: 3)
+      let enrolled = try box.run("broker enrol", "--ak-certificates", certificate, expecting: 3)
       let id = enrolled.output.trimmingCharacters(in: .whitespacesAndNewlines)
       let enrolment = try broker.box.wait(for: "executed", of: id).at("statement", "action", "params")
       #expect(enrolment["proof"] == "certificate" && enrolment["assurance"] == "software")

@@ -43,7 +43,8 @@ public enum TPMKeyVerifier {
   public static func verifyTrust(
     of key: TPMPublicKey, name: [UInt8]?, certificates: [[UInt8]], purpose: TrustAnchor.Purpose,
     published: [Certificate] = [], keyPurpose: OID? = .attestationKeyCertificate,
-    knownCriticalExtensions: Set<OID> = [], exactPath: Bool = false, in context: VerificationContext, into checks: inout CheckList
+    knownCriticalExtensions: Set<OID> = [], exactPath: Bool = false, in context: VerificationContext,
+    into checks: inout CheckList
   ) -> Assurance? {
     checks.demand([.tpmKeyTrust])
     if let name, let assurance = context.anchors.enrolled[name] {

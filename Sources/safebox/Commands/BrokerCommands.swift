@@ -29,7 +29,7 @@ enum BrokerCommands {
         discussion: "Exit code 3: the broker's owners decide over the proposal whose digest is printed.",
         arguments: KeyReleaseArguments.all + [
           .option(
-            "certificates", value: "file",
+            "ak-certificates", value: "file",
             "PEM chain of the attestation key, from an authority that the broker accepts", values: .file)
         ], run: enrol),
       Command(
@@ -67,7 +67,7 @@ enum BrokerCommands {
     let attestationKey = try await device.attestationKey()
     let endorsement = try await device.endorsementKey()
     let certificates =
-      try arguments.value("certificates").map { path in
+      try arguments.value("ak-certificates").map { path in
         try Certificate.all(pem: String(decoding: try Files.read(path, limit: 65536), as: UTF8.self)).map(\.der)
       } ?? []
     let request = EnrolmentRequest(
