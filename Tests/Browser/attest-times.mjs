@@ -46,7 +46,7 @@ async function inChromium() {
   chromium.stdio[4].on("data", (data) => {
     const messages = (pending + data).split("\0");
     pending = messages.pop();
-    for (const message of messages.map((text) => JSON.parse(text))) waiting.get(message.id)?.(message);
+    for (const message of messages.map((text) => JSON.parse(text))) waiting.get(message.id ?? message.method)?.(message);
   });
   const send = (method, params = {}, sessionId = undefined) =>
     new Promise((done, fail) => {
@@ -59,14 +59,18 @@ async function inChromium() {
   });
   try {
     await Promise.race([late, (async () => {
-      const { targetId } = await send("Target.createTarget", { url: pathToFileURL(resolve(page)).href });
+      const { targetId } = await send("Target.createTarget", { url: "about:blank" });
       const { sessionId } = await send("Target.attachToTarget", { targetId, flatten: true });
       const evaluate = async (expression) => {
         const { result, exceptionDetails } = await send("Runtime.evaluate", { expression, awaitPromise: true, returnByValue: true }, sessionId);
         if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
         return result.value;
       };
-      await evaluate(`new Promise((done) => document.readyState === "complete" ? done() : addEventListener("load", done))`);
+      // Waited for by its event: the document that is there when one asks may still be the empty one.
+      const loaded = new Promise((done) => waiting.set("Page.loadEventFired", done));
+      await send("Page.enable", {}, sessionId);
+      await send("Page.navigate", { url: pathToFileURL(resolve(page)).href }, sessionId);
+      await loaded;
       if (!(await evaluate("location.href")).startsWith("file:")) throw new Error("the page is not loaded from its file");
       for (const item of cases) {
         const microseconds = await evaluate(`(${time})(${JSON.stringify(item)}, ${Number(count)})`);
