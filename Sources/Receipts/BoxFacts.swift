@@ -161,8 +161,6 @@ public struct BoxFacts: Sendable, Hashable {
 
   public var machine: Machine
   public var dataKey: DataKey
-  /// The key under which the box's data lies came from a broker that appraised this machine.
-  public var isKeyReleased: Bool { if case .released = dataKey { true } else { false } }
   public var witnesses: Witnesses
   public var log: Log
   public var clock: Clock
