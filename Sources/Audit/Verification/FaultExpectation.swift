@@ -35,7 +35,7 @@ extension MeasurementFault {
   fileprivate var expectation: (expected: String, actual: String)? {
     switch self {
     case .boot(let expected, let actual), .index(let expected, let actual): ("\(expected)", "\(actual)")
-    case .locked, .tooMany, .repeated, .unmeasured: nil
+    case .locked, .off, .tooMany, .repeated, .unmeasured: nil
     }
   }
 }

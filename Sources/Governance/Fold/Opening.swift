@@ -137,6 +137,7 @@ extension BoxState {
     case .approveRelease(let release): try releaseRegistry.checkApprove(release)
     case .revokeRelease(let name, let version): try releaseRegistry.checkRevoke(name: name, version: version)
     case .lockMeasurement:
+      guard measured.isOn else { throw .measurement(.off) }
       guard !measured.isClosed else { throw .measurement(.locked) }
     case .ratify(let id):
       let waiting = restraints.contains { $0.proposal == id && $0.lapse != .never && $0.holds(at: now) }

@@ -145,7 +145,7 @@ extension BoxState {
       return []
     case .lockMeasurement:
       // The marker in the register is an entry of its own, which the box appends before it extends.
-      if measured.isOn { measured.lockDue = proposal.id }
+      measured.lockDue = proposal.id
       return []
     }
   }

@@ -63,6 +63,8 @@ public enum MeasurementFault: Error, Sendable, Hashable, CustomStringConvertible
   case boot(expected: Int64, actual: Int64)
   case index(expected: Int64, actual: Int64)
   case locked
+  /// Nothing is measured on this machine, so there is no set that could be closed.
+  case off
   case tooMany(limit: Int)
   /// The same code twice, which would say nothing new.
   case repeated(SHA256Digest)
@@ -74,6 +76,7 @@ public enum MeasurementFault: Error, Sendable, Hashable, CustomStringConvertible
     case .boot: "measurement.boot"
     case .index: "measurement.index"
     case .locked: "measurement.locked"
+    case .off: "measurement.off"
     case .tooMany: "measurement.too-many"
     case .repeated: "measurement.repeated"
     case .unmeasured: "measurement.unmeasured"
@@ -85,6 +88,7 @@ public enum MeasurementFault: Error, Sendable, Hashable, CustomStringConvertible
     case .boot(let expected, let actual): "is of start \(actual) of the machine, this is start \(expected)"
     case .index(let expected, let actual): "is event \(actual), \(expected) come before it"
     case .locked: "the measurements are locked until the machine starts again"
+    case .off: "the machine has no register of measured code, so there is no set to close"
     case .tooMany(let limit): "\(limit) events were measured since the machine started, and no more fit"
     case .repeated(let digest): "\(digest) was measured before"
     case .unmeasured(let kind, let digest):
