@@ -25,6 +25,7 @@ test: ## run all tests; FILTER=<regular expression> runs some
 
 lint: ## check format and shell syntax
 	swift format lint --strict --recursive --parallel $(SOURCES)
+	@! grep -rnE '\bProcess\(\)' --include='*.swift' Sources Tests || { echo "use ChildProcess, which says why" >&2; exit 1; }
 	@for script in .ci/run scripts/*; do [ -f $$script ] || continue; case "$$(head -c 20 $$script)" in '#!'*bash*) bash -n $$script || exit 1 ;; esac; done
 
 demo: ## a governed payment with a receipt, and a tool that pays invoices

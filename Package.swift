@@ -168,7 +168,7 @@ let package = Package(
 
     // Tests.
     .target(
-      name: "TestSupport", dependencies: ["CanonicalJSON", "Cryptography"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["CLinux", "CanonicalJSON", "Cryptography"], path: "Tests/TestSupport",
       swiftSettings: strict),
     tests("CanonicalJSONTests", ["CanonicalJSON"]),
     tests("CryptographyTests", ["Cryptography", "CanonicalJSON", "AttestationMint"]),

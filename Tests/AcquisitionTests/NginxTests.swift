@@ -118,24 +118,17 @@ struct NginxTests {
   @Test(.timeLimit(.minutes(1))) func anotherProcessIsWaitedFor() async throws {
     let manifest = try manifest { [nginx.url($0)] }
     let path = try scene.scratch.write(manifest.canonicalBytes, to: "manifest.json")
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: Probe.path)
-    process.arguments = [scene.store, path, "\(nginx.port)", "hold", "pieceEnded", "1"]
-    let (input, output) = (Pipe(), Pipe())
-    process.standardInput = input
-    process.standardOutput = output
-    try process.run()
-    let said = try await onThread { String(decoding: output.fileHandleForReading.availableData, as: UTF8.self) }
-    #expect(said == "holding\n")
+    let process = try ChildProcess(
+      Probe.path, [scene.store, path, "\(nginx.port)", "hold", "pieceEnded", "1"], input: .pipe, output: .pipe)
+    #expect(try await onThread { process.line() } == "holding")
     // It holds the lock: this one waits, says so, and finds the work done.
     let (waits, waiting) = AsyncStream.makeStream(of: AcquisitionProgress.self)
     async let report = scene.acquisition(configuration).acquire(manifest, progress: { waiting.yield($0) })
     var iterator = waits.makeAsyncIterator()
     #expect(await iterator.next()?.bytesDone == 0)
-    try input.fileHandleForWriting.write(contentsOf: Data("go on\n".utf8))
+    process.write(Array("go on\n".utf8))
     #expect(try await report.wasInstalled)
-    try await onThread { process.waitUntilExit() }
-    #expect(process.terminationStatus == 0)
+    #expect(await process.end() == 0)
     #expect(try scene.content(manifest) == files)
   }
 

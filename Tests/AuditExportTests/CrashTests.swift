@@ -81,32 +81,20 @@ final class ExportProbe: Sendable {
 
   static let isBuilt = path != nil
 
-  private let process = Process()
+  private let process: ChildProcess
 
   init(_ count: Int, _ directory: String, _ configuration: JSON) throws {
-    let input = Pipe()
-    process.executableURL = URL(fileURLWithPath: try #require(Self.path))
-    process.arguments = [String(count), directory]
-    process.standardInput = input
-    process.standardOutput = FileHandle.nullDevice
-    try process.run()
-    input.fileHandleForWriting.write(Data(configuration.canonicalBytes() + [0x0A]))
+    process = try ChildProcess(
+      try #require(Self.path), [String(count), directory], input: .pipe, output: .nothing)
+    process.write(configuration.canonicalBytes() + [0x0A])
   }
 
   /// Kills it and waits until it is gone. False if it had ended before.
   func kill() -> Bool {
-    Foundation.kill(process.processIdentifier, SIGKILL)
-    process.waitUntilExit()
-    return process.terminationReason == .uncaughtSignal
+    process.signal(SIGKILL)
+    return process.wait() == 128 + SIGKILL
   }
 
   /// Its exit status, when it has ended by itself.
-  func finished() async -> Int32 {
-    await withCheckedContinuation { continuation in
-      Thread.detachNewThread { [process] in
-        process.waitUntilExit()
-        continuation.resume(returning: process.terminationStatus)
-      }
-    }
-  }
+  func finished() async -> Int32 { await process.end() }
 }

@@ -1,6 +1,7 @@
 import CJail
 import Foundation
 import Glibc
+import TestSupport
 
 @testable import Sandbox
 
@@ -42,15 +43,9 @@ enum HostileProbe {
   }
 
   private static func outside(_ arguments: [String]) throws -> Data {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: Built.hostile)
-    process.arguments = arguments
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    try process.run()
-    let data = pipe.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return data
+    let process = try ChildProcess(Built.hostile, arguments, output: .pipe)
+    defer { process.wait() }
+    return Data(process.rest())
   }
 
   /// In the jail. Not asynchronous: the worker dies with the thread that started it.

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import JavaScript
+import TestSupport
 import Testing
 
 @testable import Sandbox
@@ -15,19 +16,14 @@ extension SandboxSuite {
       try #require(socketpair(AF_UNIX, kind, 0, &ends) == 0)
       defer { for end in ends { close(end) } }
       try #require(fcntl(ends[1], F_SETFL, O_NONBLOCK) == 0)
-      let process = Process()
-      process.executableURL = URL(fileURLWithPath: Built.worker)
-      process.arguments = ["--stdio"]
-      process.standardInput = FileHandle(fileDescriptor: ends[1], closeOnDealloc: false)
-      process.standardOutput = FileHandle(fileDescriptor: ends[1], closeOnDealloc: false)
-      try process.run()
+      let process = try ChildProcess(
+        Built.worker, ["--stdio"], input: .descriptor(ends[1]), output: .descriptor(ends[1]))
       // It is ready when it has spoken, and only then does it read.
       try #require(HostileProbe.isThere(ends[0], seconds: 60))
       // The flag is of the socket, which both processes have.
       #expect(fcntl(ends[1], F_GETFL) & O_NONBLOCK == 0)
       shutdown(ends[0], Int32(SHUT_RDWR))
-      process.waitUntilExit()
-      #expect(process.terminationStatus == 0)
+      #expect(process.wait() == 0)
     }
   }
 }

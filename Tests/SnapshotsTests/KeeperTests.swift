@@ -143,20 +143,15 @@ struct KeeperTests {
     let keeper = try place.keeper()
     try keeper.before("first", at: 0)
     // A process whose only way to the scope is a mount of its own, under another name.
-    let process = Process()
-    let (input, output) = (Pipe(), Pipe())
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/unshare")
-    process.arguments = [
-      "--mount", "/bin/sh", "-c", "mount --bind \(place.scope)/etc \(place.log) && echo ready && read line",
-    ]
-    process.standardInput = input
-    process.standardOutput = output
-    try process.run()
+    let process = try ChildProcess(
+      "/usr/bin/unshare",
+      ["--mount", "/bin/sh", "-c", "mount --bind \(place.scope)/etc \(place.log) && echo ready && read line"],
+      input: .pipe, output: .pipe)
     defer {
-      try? input.fileHandleForWriting.close()
-      process.waitUntilExit()
+      process.closeInput()
+      process.wait()
     }
-    #expect(String(decoding: output.fileHandleForReading.availableData, as: UTF8.self) == "ready\n")
+    #expect(process.line() == "ready")
     #expect(throws: SnapshotFault.inUse([TreeUse(process: process.processIdentifier, through: "mount")])) {
       try keeper.rollback("first")
     }

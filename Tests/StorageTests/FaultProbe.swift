@@ -46,7 +46,7 @@ enum FaultProbe {
     let output = String(decoding: run.output, as: UTF8.self)
     return Run(
       // strace ends the way its child did: a signal as such.
-      status: run.status, wasKilled: run.status == SIGKILL,
+      status: run.status, wasKilled: run.status == 128 + SIGKILL,
       receipts: output.split(separator: "\n").filter { $0.hasPrefix("receipt") }.map(String.init),
       trace: String(decoding: try scratch.read("trace"), as: UTF8.self).split(separator: "\n"), errors: run.errors)
   }

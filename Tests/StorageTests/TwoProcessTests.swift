@@ -7,29 +7,22 @@ import Testing
 @Suite struct TwoProcessTests {
   /// A process that holds the store until its input ends or it is killed.
   private struct Holder {
-    let process = Process()
-    private let input = Pipe()
-    private let output = Pipe()
+    let process: ChildProcess
 
     init(_ directory: String) throws {
-      process.executableURL = URL(fileURLWithPath: FaultProbe.path)
-      process.arguments = ["hold", directory, "0", "0"]
-      process.standardInput = input
-      process.standardOutput = output
-      try process.run()
+      process = try ChildProcess(FaultProbe.path, ["hold", directory, "0", "0"], input: .pipe, output: .pipe)
       // The line comes when the lock is held; the end of the file when the process died.
-      let line = output.fileHandleForReading.availableData
-      #expect(String(decoding: line, as: UTF8.self) == "holding\n")
+      #expect(process.line() == "holding")
     }
 
-    func release() throws {
-      try input.fileHandleForWriting.close()
-      process.waitUntilExit()
+    func release() {
+      process.closeInput()
+      process.wait()
     }
 
     func die() {
-      kill(process.processIdentifier, SIGKILL)
-      process.waitUntilExit()
+      process.signal(SIGKILL)
+      process.wait()
     }
   }
 
@@ -46,7 +39,7 @@ import Testing
     // Reading is allowed.
     #expect(try LogReader(path: test.directory).size() == 3)
     // The other way round: the second process is refused.
-    try holder.release()
+    holder.release()
     let store = try test.store()
     let refused = try Subprocess.run(FaultProbe.path, ["append", test.directory, "3", "1"])
     #expect(refused.status == 71)

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Terminal
@@ -79,16 +80,9 @@ import Testing
 
   /// Exit code and standard output.
   private func run(_ program: String, _ arguments: [String]) throws -> (Int32, String) {
-    let process = Process()
-    let output = Pipe()
-    process.executableURL = URL(fileURLWithPath: program)
-    process.arguments = arguments
-    process.standardOutput = output
-    process.standardInput = FileHandle.nullDevice
-    try process.run()
-    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    return (process.terminationStatus, text)
+    let process = try ChildProcess(program, arguments, output: .pipe)
+    let text = String(decoding: process.rest(), as: UTF8.self)
+    return (process.wait(), text)
   }
 
   /// What a real bash offers for the last of these words.

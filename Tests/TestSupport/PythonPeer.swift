@@ -19,34 +19,26 @@ public final class PythonPeer: Sendable {
 
   /// What it said when it was ready.
   public let ready: JSON
-  private let process: Process
-  private let input: FileHandle
-  private let lines: Lines
+  private let process: ChildProcess
+  private let lines = Lines()
   private let name: String
 
   /// - Parameter name: a file of Tests/Peers without its ending.
   public init(_ name: String, _ configuration: JSON = [:]) throws {
-    let (input, output) = (Pipe(), Pipe())
-    process = Process()
-    process.executableURL = URL(fileURLWithPath: Self.interpreter)
-    process.arguments = ["-B", Vectors.packageRoot + "/Tests/Peers/\(name).py"]
-    process.standardInput = input
-    process.standardOutput = output
-    try process.run()
+    process = try ChildProcess(
+      Self.interpreter, ["-B", Vectors.packageRoot + "/Tests/Peers/\(name).py"], input: .pipe, output: .pipe)
     self.name = name
-    self.input = input.fileHandleForWriting
-    lines = Lines()
-    lines.read(output.fileHandleForReading)
-    self.input.write(Data(configuration.canonicalBytes() + [10]))
+    lines.read(process)
+    process.write(configuration.canonicalBytes() + [10])
     guard let line = lines.next() else {
-      process.terminate()
+      process.signal(SIGTERM)
       throw Silent(peer: name)
     }
     ready = try JSON(parsing: line, limits: .document(maxBytes: 1 << 20))
   }
 
   // It ends when its standard input does.
-  deinit { try? input.close() }
+  deinit { process.closeInput() }
 
   /// The next thing that happened to it; waits at most two minutes.
   public func next() async throws -> JSON {
@@ -66,23 +58,17 @@ public final class PythonPeer: Sendable {
 private final class Lines: @unchecked Sendable {
   private let condition = NSCondition()
   private var lines: [[UInt8]] = []
-  private var rest: [UInt8] = []
   private var isEnded = false
 
-  func read(_ handle: FileHandle) {
+  func read(_ process: ChildProcess) {
     Thread.detachNewThread {
       while true {
-        let data = handle.availableData
+        let line = process.line()
         self.condition.lock()
-        self.rest += data
-        while let end = self.rest.firstIndex(of: 10) {
-          self.lines.append(Array(self.rest[..<end]))
-          self.rest.removeFirst(end + 1)
-        }
-        self.isEnded = data.isEmpty
+        if let line { self.lines.append(Array(line.utf8)) } else { self.isEnded = true }
         self.condition.broadcast()
         self.condition.unlock()
-        if data.isEmpty { return }
+        if line == nil { return }
       }
     }
   }

@@ -1,5 +1,4 @@
 import Foundation
-import Glibc
 
 /// A software TPM in a temporary directory, under a manufacturer of its own. It ends when it is forgotten, or when this
 /// process does, and nothing is left of it.
@@ -21,12 +20,9 @@ public final class SoftwareTPM: @unchecked Sendable {
   /// The certificate between the root and those of endorsement keys, PEM.
   public let issuer: String
   private let directory: TemporaryDirectory
-  private let process: Process
-  private let input: FileHandle
-  private let output: FileHandle
+  private let process: ChildProcess
   // Commands are given by one thread at a time.
   private let lock = NSLock()
-  private var rest: [UInt8] = []
 
   /// Makes and starts it; it takes connections when this returns.
   ///
@@ -57,44 +53,20 @@ public final class SoftwareTPM: @unchecked Sendable {
 
   private static let script = Vectors.packageRoot + "/scripts/software-tpm"
 
-  /// Both ends close-on-exec: another program that is started meanwhile would keep them open.
-  private static func pipe() throws -> (read: FileHandle, write: FileHandle) {
-    var ends: [Int32] = [-1, -1]
-    guard Glibc.pipe(&ends) == 0 else { throw Failure(description: "pipe: errno \(errno)") }
-    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-    return (
-      FileHandle(fileDescriptor: ends[0], closeOnDealloc: true),
-      FileHandle(fileDescriptor: ends[1], closeOnDealloc: true)
-    )
-  }
-
   private init(_ directory: TemporaryDirectory, authority: String) throws {
     self.directory = directory
-    let (input, output) = (try Self.pipe(), try Self.pipe())
-    process = Process()
-    process.executableURL = URL(fileURLWithPath: Self.script)
-    process.arguments = [directory.path, "run"]
     var environment = ProcessInfo.processInfo.environment
     environment["CA"] = authority
-    process.environment = environment
-    process.standardInput = input.read
-    process.standardOutput = output.write
-    process.standardError = try FileHandle(
-      forWritingTo: URL(fileURLWithPath: directory.write([], to: "errors")))
-    try Self.withoutBlockedSignals { [process] in try process.run() }
-    self.input = input.write
-    self.output = output.read
-    try? input.read.close()
-    try? output.write.close()
+    process = try ChildProcess(
+      Self.script, [directory.path, "run"], environment: environment, input: .pipe, output: .pipe,
+      errors: .file(directory.file("errors")))
     var said: [String: String] = [:]
-    var pending: [UInt8] = []
-    while said.count < 3 {
-      guard let line = Self.line(from: self.output, &pending) else { break }
+    while said.count < 3, let line = process.line() {
       let words = line.split(separator: " ", maxSplits: 1).map(String.init)
       if words.count == 2 { said[words[0]] = words[1] }
     }
     guard let tcti = said["tcti"], let root = said["root"], let issuer = said["issuer"] else {
-      try? self.input.close()
+      process.closeInput()
       throw Failure(description: String(decoding: try directory.read("errors"), as: UTF8.self))
     }
     self.tcti = tcti
@@ -102,19 +74,10 @@ public final class SoftwareTPM: @unchecked Sendable {
     self.issuer = try String(contentsOfFile: issuer, encoding: .utf8)
   }
 
-  /// A thread of a pool blocks signals, and its children would inherit that: the TPM could not be asked to end.
-  private static func withoutBlockedSignals(_ body: () throws -> Void) rethrows {
-    var (none, before) = (sigset_t(), sigset_t())
-    sigemptyset(&none)
-    pthread_sigmask(SIG_SETMASK, &none, &before)
-    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-    try body()
-  }
-
   // The script also ends the TPM when its standard input ends, as when this process dies. The directory goes when it is gone.
   deinit {
     try? command("quit")
-    try? input.close()
+    process.closeInput()
   }
 
   /// Kills it, as when the power fails.
@@ -141,21 +104,9 @@ public final class SoftwareTPM: @unchecked Sendable {
   private func command(_ name: String) throws {
     lock.lock()
     defer { lock.unlock() }
-    input.write(Data((name + "\n").utf8))
-    guard let answer = Self.line(from: output, &rest), answer == "ok" else {
+    process.write(Array((name + "\n").utf8))
+    guard process.line() == "ok" else {
       throw Failure(description: "\(name): " + String(decoding: try directory.read("errors"), as: UTF8.self))
-    }
-  }
-
-  private static func line(from handle: FileHandle, _ pending: inout [UInt8]) -> String? {
-    while true {
-      if let end = pending.firstIndex(of: 10) {
-        defer { pending.removeFirst(end + 1) }
-        return String(decoding: pending[..<end], as: UTF8.self)
-      }
-      let data = handle.availableData
-      if data.isEmpty { return nil }
-      pending += data
     }
   }
 }

@@ -4,6 +4,7 @@ import Foundation
 public enum Subprocess {
   /// What a program left behind.
   public struct Result: Sendable {
+    /// Its exit status, or 128 and the signal that ended it.
     public let status: Int32
     public let output: [UInt8]
     public let errors: String
@@ -22,16 +23,12 @@ public enum Subprocess {
   /// Runs a program with `input` on its standard input. Output goes through files, so no pipe can fill up and block.
   public static func run(_ path: String, _ arguments: [String], input: [UInt8] = []) throws -> Result {
     let directory = try TemporaryDirectory()
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: path)
-    process.arguments = arguments
-    process.standardInput = try FileHandle(forReadingFrom: URL(fileURLWithPath: directory.write(input, to: "in")))
-    process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: directory.write([], to: "out")))
-    process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: directory.write([], to: "err")))
-    try process.run()
-    process.waitUntilExit()
+    let status = try ChildProcess(
+      path, arguments, input: .file(directory.write(input, to: "in")), output: .file(directory.file("out")),
+      errors: .file(directory.file("err"))
+    ).wait()
     return Result(
-      status: process.terminationStatus, output: try directory.read("out"),
+      status: status, output: try directory.read("out"),
       errors: String(decoding: try directory.read("err"), as: UTF8.self))
   }
 }

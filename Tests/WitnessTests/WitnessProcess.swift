@@ -4,8 +4,7 @@ import Testing
 
 /// A running `safebox witness serve` with strace beside it.
 final class WitnessProcess {
-  private let process = Process()
-  private let output = Pipe()
+  private let process: ChildProcess
   private let tracePath: String
 
   /// The command is built beside the test bundle.
@@ -36,33 +35,25 @@ final class WitnessProcess {
     arguments += files.flatMap { ["-P", $0] }
     if let inject { arguments += ["-e", "inject=" + inject] }
     arguments += [try #require(Self.path), "witness", "serve", "--config", directory.file("witness.json")]
-    process.executableURL = URL(fileURLWithPath: try #require(Self.strace))
-    process.arguments = arguments
-    process.standardOutput = output
-    process.standardError = output
-    try process.run()
+    process = try ChildProcess(try #require(Self.strace), arguments, output: .pipe, errors: .output)
   }
 
   /// Waits until the witness says that it listens; false when it ends without.
   func isReady() async -> Bool {
-    let handle = output.fileHandleForReading
-    return await withCheckedContinuation { continuation in
-      Thread {
-        var text = ""
-        while true {
-          let chunk = handle.availableData
-          if chunk.isEmpty { return continuation.resume(returning: false) }
-          text += String(decoding: chunk, as: UTF8.self)
-          if text.contains("w.example/1+") { return continuation.resume(returning: true) }
+    await withCheckedContinuation { continuation in
+      Thread.detachNewThread { [process] in
+        while let line = process.line() {
+          if line.contains("w.example/1+") { return continuation.resume(returning: true) }
         }
-      }.start()
+        continuation.resume(returning: false)
+      }
     }
   }
 
   /// Asks the witness to end and waits for it.
   func stop() {
-    if process.isRunning { process.terminate() }
-    process.waitUntilExit()
+    process.signal(SIGTERM)
+    process.wait()
   }
 
   func trace() -> [Substring] {

@@ -17,7 +17,7 @@ final class LocalChain: Sendable {
   let address: String
   /// The chain's id.
   let id: Int64
-  private let input: Pipe
+  private let node: ChildProcess
   private let client = HTTPClient()
   // On a thread of its own: it takes Python seconds to load the chain, and other tests need those of Swift's pool.
   private static let started = Task {
@@ -32,18 +32,9 @@ final class LocalChain: Sendable {
   var url: String { "http://\(address)/rpc" }
 
   private init() throws {
-    let process = Process()
-    input = Pipe()
-    let output = Pipe()
-    process.executableURL = URL(fileURLWithPath: Self.python)
-    process.arguments = [Vectors.packageRoot + "/Tests/Chain/node.py"]
-    // It ends when this end of the pipe does, and so with the tests.
-    process.standardInput = input
-    process.standardOutput = output
-    try process.run()
-    let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-    let port = line.trimmingCharacters(in: .whitespacesAndNewlines)
-    guard !port.isEmpty else { throw Silent() }
+    // It ends when its input does, and so with the tests.
+    node = try ChildProcess(Self.python, [Vectors.packageRoot + "/Tests/Chain/node.py"], input: .pipe, output: .pipe)
+    guard let port = node.line(), !port.isEmpty else { throw Silent() }
     address = "127.0.0.1:\(port)"
     // eth-tester's own.
     id = 131_277_322_940_537

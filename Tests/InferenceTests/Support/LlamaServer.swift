@@ -27,7 +27,7 @@ final class LlamaServer: @unchecked Sendable {
 
   private let directory: TemporaryDirectory
   private let options: [String]
-  private var process: Process?
+  private var process: ChildProcess?
 
   /// The socket, as this process sees it.
   var socket: String { directory.file("llama.sock") }
@@ -55,24 +55,20 @@ final class LlamaServer: @unchecked Sendable {
     try await LlamaServer(model: embeddingModel, options: ["--embeddings", "-np", "1"])
   }
 
-  deinit { process?.terminate() }
+  deinit { process?.signal(SIGTERM) }
 
   func start() async throws {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     // The directory becomes the /tmp of the runner's root, for this process alone.
     let script = #"mount --bind "$1" "$2/tmp" && shift && exec chroot "$@""#
-    process.arguments =
+    let arguments =
       [
         "unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", directory.path, Self.root,
         "/usr/bin/llama-server", "--model", "/tmp/model.gguf", "--host", "/tmp/llama.sock", "--offline", "--no-ui",
         "--threads", "1",
       ] + options
-    process.environment = ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"]
-    let log = try directory.write([], to: "log")
-    process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: log))
-    process.standardError = process.standardOutput
-    try process.run()
+    let process = try ChildProcess(
+      "/usr/bin/env", arguments, environment: ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"],
+      output: .file(directory.file("log")), errors: .output)
     self.process = process
     let connection = RunnerConnection(limits: InferenceLimits())
     // Its health says when the model is loaded; until then, and before it listens, there is nothing to wait on.
@@ -92,8 +88,8 @@ final class LlamaServer: @unchecked Sendable {
   /// Ends it as a crash would.
   func kill() {
     guard let process else { return }
-    Foundation.kill(process.processIdentifier, SIGKILL)
-    process.waitUntilExit()
+    process.signal(SIGKILL)
+    process.wait()
     try? FileManager.default.removeItem(atPath: socket)
     self.process = nil
   }
