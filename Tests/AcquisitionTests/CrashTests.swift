@@ -9,7 +9,7 @@ import Testing
 
 /// The process dies at each step of an acquisition, and at its system calls. Whatever it leaves, no directory is installed that is
 /// not the model, and the next attempt ends with exactly the model.
-@Suite(.enabled(if: Nginx.isInstalled, Nginx.absence), .timeLimit(.minutes(3)))
+@Suite(.enabled(if: Nginx.isInstalled, Nginx.absence), .timeLimit(.minutes(5)))
 struct CrashTests {
   private let files = [
     "weights.safetensors": Content.bytes(900_000, seed: 31), "config/config.json": Content.bytes(3000, seed: 32),

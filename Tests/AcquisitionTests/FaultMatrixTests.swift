@@ -9,7 +9,7 @@ import Testing
 @testable import Acquisition
 
 /// What sources do wrong, each alone and each before one that does right.
-@Suite(.enabled(if: PythonPeer.isReady, PythonPeer.absence), .timeLimit(.minutes(2)))
+@Suite(.enabled(if: PythonPeer.isReady, PythonPeer.absence), .timeLimit(.minutes(5)))
 struct FaultMatrixTests {
   private let scene: Scene
   private let weights: [UInt8]

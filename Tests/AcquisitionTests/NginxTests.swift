@@ -8,7 +8,7 @@ import Testing
 @testable import Acquisition
 
 /// Against a real server: several files at once, ranges, a hub, errors, and two acquisitions of one model.
-@Suite(.enabled(if: Nginx.isInstalled, Nginx.absence), .timeLimit(.minutes(2)))
+@Suite(.enabled(if: Nginx.isInstalled, Nginx.absence), .timeLimit(.minutes(5)))
 struct NginxTests {
   private let scene: Scene
   private let files: [String: [UInt8]]
@@ -115,7 +115,7 @@ struct NginxTests {
     #expect(try FileManager.default.contentsOfDirectory(atPath: scene.store + "/models/.partial") == [])
   }
 
-  @Test(.timeLimit(.minutes(1))) func anotherProcessIsWaitedFor() async throws {
+  @Test(.timeLimit(.minutes(5))) func anotherProcessIsWaitedFor() async throws {
     let manifest = try manifest { [nginx.url($0)] }
     let path = try scene.scratch.write(manifest.canonicalBytes, to: "manifest.json")
     let process = try ChildProcess(

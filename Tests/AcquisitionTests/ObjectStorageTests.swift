@@ -10,7 +10,7 @@ import Testing
 @testable import Acquisition
 
 /// Against moto, which checks signatures and permissions.
-@Suite(.enabled(if: PythonPeer.isReady, PythonPeer.absence), .timeLimit(.minutes(1)))
+@Suite(.enabled(if: PythonPeer.isReady, PythonPeer.absence), .timeLimit(.minutes(5)))
 struct ObjectStorageTests {
   private let scene: Scene
   private let peer: PythonPeer

@@ -8,7 +8,7 @@ import Testing
 @testable import Acquisition
 
 /// What one attempt leaves, the next one uses, and believes none of it.
-@Suite(.enabled(if: PythonPeer.isReady, PythonPeer.absence), .timeLimit(.minutes(1)))
+@Suite(.enabled(if: PythonPeer.isReady, PythonPeer.absence), .timeLimit(.minutes(5)))
 struct ResumeTests {
   private let scene: Scene
   private let weights: [UInt8]

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Acquisition
 
-@Suite(.enabled(if: PythonPeer.isReady, PythonPeer.absence), .timeLimit(.minutes(1)))
+@Suite(.enabled(if: PythonPeer.isReady, PythonPeer.absence), .timeLimit(.minutes(5)))
 struct SourceReaderTests {
   private let scene: Scene
   private let weights = Content.bytes(Scene.size, seed: 71)

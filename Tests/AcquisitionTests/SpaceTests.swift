@@ -9,7 +9,7 @@ import Testing
 /// A file system of a few MiB that really is full.
 @Suite(
   .enabled(if: SmallDisk.isPossible, "mounting a small file system needs root and mount"),
-  .enabled(if: Nginx.isInstalled, Nginx.absence), .timeLimit(.minutes(2)))
+  .enabled(if: Nginx.isInstalled, Nginx.absence), .timeLimit(.minutes(5)))
 struct SpaceTests {
   private let files = ["a.bin": Content.bytes(1_500_000, seed: 61), "b.bin": Content.bytes(1_500_000, seed: 62)]
   private let nginx: Nginx

@@ -10,7 +10,7 @@ import Testing
 @Suite(
   .enabled(if: PythonPeer.isReady, PythonPeer.absence),
   .enabled(if: ExportProbe.isBuilt, "AuditExportProbe is not built: swift build --build-tests makes it"),
-  .timeLimit(.minutes(3)))
+  .timeLimit(.minutes(5)))
 struct CrashTests {
   private static let count = 4000
 

@@ -74,7 +74,7 @@ final class AlarmList: Sendable {
   func add(_ alarm: ExportAlarm) { list.withLock { $0.append(alarm) } }
 }
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(5)))
 struct PumpTests {
   static let pace = ExportPace(
     interval: .milliseconds(5), firstPause: .milliseconds(5), longestPause: .milliseconds(40))

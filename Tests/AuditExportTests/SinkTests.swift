@@ -8,7 +8,7 @@ import Testing
 
 @testable import AuditExport
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(5)))
 struct FileSinkTests {
   @Test func linesArriveAndFilesArePutAside() async throws {
     let directory = try TemporaryDirectory()
@@ -115,7 +115,7 @@ struct FileSinkTests {
   }
 }
 
-@Suite(.enabled(if: PythonPeer.isReady, PythonPeer.absence), .timeLimit(.minutes(2)))
+@Suite(.enabled(if: PythonPeer.isReady, PythonPeer.absence), .timeLimit(.minutes(5)))
 struct HTTPSinkTests {
   @Test func batchesArePostedWithTheirDigest() async throws {
     let peer = try PythonPeer("http_peer", ["answers": [["status": 202], ["status": 500, "body": "{authorization}"]]])
@@ -157,7 +157,7 @@ struct HTTPSinkTests {
     #expect(try await peer.next()["path"] == "/in?a=b" && peer.pending == 0)
   }
 
-  static func sink(_ peer: PythonPeer, token: String? = nil, deadline: Duration = .seconds(20)) throws -> HTTPSink {
+  static func sink(_ peer: PythonPeer, token: String? = nil, deadline: Duration = .seconds(60)) throws -> HTTPSink {
     let port = UInt16(peer.ready["port"]?.integer ?? 0)
     return HTTPSink(
       url: try HTTPURL("http://127.0.0.1:\(port)/in?a=b"), format: .jsonLines,
@@ -166,7 +166,7 @@ struct HTTPSinkTests {
   }
 }
 
-@Suite(.enabled(if: PythonPeer.isReady, PythonPeer.absence), .timeLimit(.minutes(2)))
+@Suite(.enabled(if: PythonPeer.isReady, PythonPeer.absence), .timeLimit(.minutes(5)))
 struct ObjectStoreSinkTests {
   @Test func objectsAreLockedAndCarryTheirCheckpoint() async throws {
     let peer = try PythonPeer("object_store_peer", ["locked": "audit-locked", "plain": "audit-plain"])

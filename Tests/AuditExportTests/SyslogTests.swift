@@ -7,7 +7,7 @@ import Testing
 @testable import AuditExport
 
 /// Against a collector that reads the protocols as their texts say.
-@Suite(.enabled(if: PythonPeer.isReady, PythonPeer.absence), .timeLimit(.minutes(2)))
+@Suite(.enabled(if: PythonPeer.isReady, PythonPeer.absence), .timeLimit(.minutes(5)))
 struct SyslogTests {
   @Test(arguments: ["tcp", "tls", "udp", "unix"]) func everyTransportCarriesEveryKind(_ name: String) async throws {
     let directory = try TemporaryDirectory()

@@ -7,7 +7,7 @@ import Testing
 @testable import BoxService
 
 /// The box's own exports: a file that takes everything, and a collector that is not there.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(5)))
 struct ExportTests {
   @Test func theLogIsExportedWhileAnotherExportFails() async throws {
     let sinks = try TemporaryDirectory()

@@ -98,7 +98,7 @@ import Testing
       #expect(at.json["execution"]?["outcome"]?.string == "executed")
       #expect(note.orders.count == 1)
       // What waits for people is answered when they have spoken, not before.
-      async let waiting = box.propose("note.single", headers: [("Prefer", "wait=30"), ("Idempotency-Key", "w")])
+      async let waiting = box.propose("note.single", headers: [("Prefer", "wait=60"), ("Idempotency-Key", "w")])
       let opened = try await box.open("note.single", headers: [("Idempotency-Key", "w")])
       try await box.approve(opened, by: "ana")
       let answer = try await waiting

@@ -224,7 +224,7 @@ import Testing
     let home = try await TestBox.Home()
     let box = try await TestBox(home)
     let core = try box.core()
-    await core.scheduler.drain(within: .seconds(5))
+    await core.scheduler.drain(within: .seconds(60))
     let opened = try await box.open("note.write")
     try await box.sweep()
     #expect(try await box.status(opened) == "approved")

@@ -29,7 +29,7 @@ import Testing
     for (run, proposal) in waiting {
       #expect(try await ToolRunTests.waiting(box, run) == proposal)
       try await box.approve(try await ToolRunTests.opened(box, proposal), by: "ben")
-      let view = try await box.get("/v1/runs/\(run)?wait=30").json
+      let view = try await box.get("/v1/runs/\(run)?wait=60").json
       #expect(view["result"]?["status"] == "executed")
       #expect(view["calls"] == 1)
     }
@@ -77,13 +77,13 @@ import Testing
     let before = try await Self.tasks(box, of: run, 12)
     for (child, proposal) in before.prefix(4) {
       try await box.approve(try await ToolRunTests.opened(box, proposal), by: "ben")
-      _ = try await box.get("/v1/runs/\(child)?wait=30")
+      _ = try await box.get("/v1/runs/\(child)?wait=60")
     }
     box = try await box.restarted()
     for (_, proposal) in before.dropFirst(4) {
       try await box.approve(try await ToolRunTests.opened(box, proposal), by: "ben")
     }
-    let view = try await box.get("/v1/runs/\(run)?wait=30").json
+    let view = try await box.get("/v1/runs/\(run)?wait=60").json
     #expect(view["result"]?.array == Array(repeating: "executed", count: 12))
     #expect(view["children"]?.array?.count == 12)
     #expect(try await box.get("/v1/runs?limit=100").json["runs"]?.array?.count == 13)
@@ -98,7 +98,7 @@ import Testing
       let ended = try await box.call("POST", "/v1/runs/\(run)/cancel").json
       #expect(ended["status"] == "cancelled")
       for (child, proposal) in tasks {
-        #expect(try await box.get("/v1/runs/\(child)?wait=30").json["status"] == "cancelled")
+        #expect(try await box.get("/v1/runs/\(child)?wait=60").json["status"] == "cancelled")
         #expect(try await box.get("/v1/proposals/\(proposal)").json["status"]?["name"] == "withdrawn")
       }
     }
@@ -168,7 +168,7 @@ import Testing
       try await box.wait(retire, for: "executed")
       #expect(try await box.call("POST", "/v1/runs", ["tool": "writing", "community": "acme"]).status == 422)
       try await box.approve(try await ToolRunTests.opened(box, proposal), by: "ben")
-      #expect(try await box.get("/v1/runs/\(run)?wait=30").json["result"]?["status"] == "executed")
+      #expect(try await box.get("/v1/runs/\(run)?wait=60").json["result"]?["status"] == "executed")
     }
   }
 
@@ -212,7 +212,7 @@ import Testing
     box = try await box.restarted()
     #expect(try await ToolRunTests.waiting(box, run) == proposal)
     try await box.approve(try await ToolRunTests.opened(box, proposal), by: "ben")
-    #expect(try await box.get("/v1/runs/\(run)?wait=30").json["result"] == "executed")
+    #expect(try await box.get("/v1/runs/\(run)?wait=60").json["result"] == "executed")
     #expect(try await box.get("/v1/runs/\(run)").json["calls"] == 2)
     await box.stop()
   }

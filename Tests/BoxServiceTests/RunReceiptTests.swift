@@ -27,7 +27,7 @@ import Testing
       #expect(early.status == 404)
       #expect(early.code == "no_receipt_yet")
       try await box.approve(try await ToolRunTests.opened(box, proposal), by: "ben")
-      let view = try await box.get("/v1/runs/\(id)?wait=30").json
+      let view = try await box.get("/v1/runs/\(id)?wait=60").json
       let answer = try await Self.receipt(box, view)
       try #require(answer.status == 200, "\(answer.text)")
       let report = try ReceiptCheck.report(answer, of: box)
@@ -61,7 +61,7 @@ import Testing
     box = try await box.restarted()
     #expect(try await ToolRunTests.waiting(box, id) == proposal)
     try await box.approve(try await ToolRunTests.opened(box, proposal), by: "ben")
-    let view = try await box.get("/v1/runs/\(id)?wait=30").json
+    let view = try await box.get("/v1/runs/\(id)?wait=60").json
     let answer = try await Self.receipt(box, view)
     let report = try ReceiptCheck.report(answer, of: box)
     #expect(report.failures == [])

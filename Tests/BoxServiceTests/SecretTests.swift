@@ -208,7 +208,7 @@ import Testing
     // The start alone, as the scheduler records it.
     let claim = try first.claim(.approve, opened, by: "ana")
     let core = try first.core()
-    await core.scheduler.drain(within: .seconds(5))
+    await core.scheduler.drain(within: .seconds(60))
     try await core.sequencer.submit(
       .vote(ProposalVote(verdict: .approve, proposal: opened.digest, voice: .signer("ana", claim: claim))))
     try await core.sequencer.submit(.start(opened.digest))

@@ -40,7 +40,7 @@ import Testing
   }
 
   static func run(
-    _ box: TestBox, _ tool: String, _ input: JSON = .null, headers: [(String, String)] = [("Prefer", "wait=30")]
+    _ box: TestBox, _ tool: String, _ input: JSON = .null, headers: [(String, String)] = [("Prefer", "wait=60")]
   ) async throws -> JSON {
     let answer = try await box.call(
       "POST", "/v1/runs", ["tool": .string(tool), "input": input, "community": "acme"], headers: headers)
@@ -104,7 +104,7 @@ import Testing
       #expect(opened.json["proposer"]?.string == "run:\(id)")
       #expect(try box.note("note.single").orders.isEmpty)
       try await box.approve(opened, by: "ben")
-      let view = try await box.get("/v1/runs/\(id)?wait=30").json
+      let view = try await box.get("/v1/runs/\(id)?wait=60").json
       #expect(view["result"] == ["status": "executed", "proposal": .string(proposal)])
       #expect(try box.note("note.single").orders.count == 1)
     }
@@ -119,7 +119,7 @@ import Testing
     box = try await box.restarted()
     #expect(try await Self.waiting(box, id) == proposal)
     try await box.approve(try await Self.opened(box, proposal), by: "ben")
-    let view = try await box.get("/v1/runs/\(id)?wait=30").json
+    let view = try await box.get("/v1/runs/\(id)?wait=60").json
     #expect(view["result"] == ["status": "executed", "proposal": .string(proposal)])
     box = try await box.restarted()
     #expect(try await box.get("/v1/runs/\(id)").json["execution"] == view["execution"])
@@ -143,7 +143,7 @@ import Testing
   @Test func oneIdempotencyKeyIsOneRun() async throws {
     try await Self.with { box in
       try await Self.register(box, "adder", "export default async function ({a, b}) { return a + b }")
-      let headers = [("Idempotency-Key", "one"), ("Prefer", "wait=30")]
+      let headers = [("Idempotency-Key", "one"), ("Prefer", "wait=60")]
       let one = try await Self.run(box, "adder", ["a": 2, "b": 3], headers: headers)
       let two = try await Self.run(box, "adder", ["a": 2, "b": 3], headers: headers)
       #expect(one["run"] == two["run"])

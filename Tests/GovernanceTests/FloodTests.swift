@@ -65,7 +65,7 @@ import Testing
 
   /// Ten thousand proposals that wait for one whose outcome is unknown all end with their epoch. Were each to search the
   /// others, that would take a hundred million steps here and a hundred times more in a full box.
-  @Test(.timeLimit(.minutes(3))) func manyFollowersOfOneProposalEndTogether() throws {
+  @Test(.timeLimit(.minutes(5))) func manyFollowersOfOneProposalEndTogether() throws {
     let trusting = SignatureCheck { claim, _, _ in .success(claim.keys) }
     let rules = try Policy("governance.*", rule: .quorum(Quorum(3, of: "everybody")))
     var box = try TestBox(TestBox.constitution(with: ["rules": rules]), signatures: trusting)

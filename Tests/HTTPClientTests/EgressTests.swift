@@ -20,7 +20,7 @@ final class ScriptedResolver: NameResolver {
 }
 
 /// What an attacker who controls URLs, DNS answers or redirects tries.
-@Suite(.timeLimit(.minutes(3))) struct EgressTests {
+@Suite(.timeLimit(.minutes(5))) struct EgressTests {
   private func client(_ resolver: any NameResolver = SystemResolver()) -> HTTPClient {
     var configuration = HTTPClient.Configuration()
     configuration.resolver = resolver
@@ -172,7 +172,7 @@ final class ScriptedResolver: NameResolver {
   }
 }
 
-@Suite(.timeLimit(.minutes(3))) struct RedirectTests {
+@Suite(.timeLimit(.minutes(5))) struct RedirectTests {
   let client = HTTPClient()
 
   @Test func redirectsAreFollowedWhenAskedAndCounted() async throws {

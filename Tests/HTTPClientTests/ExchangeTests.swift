@@ -34,7 +34,7 @@ extension EgressPolicy {
   }
 }
 
-@Suite(.timeLimit(.minutes(3))) struct ExchangeTests {
+@Suite(.timeLimit(.minutes(5))) struct ExchangeTests {
   let client = HTTPClient()
 
   @Test(arguments: [

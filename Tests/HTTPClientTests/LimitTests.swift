@@ -6,7 +6,7 @@ import Testing
 @testable import HTTPClient
 
 /// Peers that send too much, too little, too slowly or nonsense.
-@Suite(.timeLimit(.minutes(3))) struct LimitTests {
+@Suite(.timeLimit(.minutes(5))) struct LimitTests {
   let client = HTTPClient()
   /// To be missed by peers that do nothing, and long enough for a busy machine to come to the point where they do it.
   private static let missed = Duration.seconds(5)
@@ -185,7 +185,7 @@ struct SilentResolver: NameResolver {
   }
 }
 
-@Suite(.timeLimit(.minutes(3))) struct CancellationTests {
+@Suite(.timeLimit(.minutes(5))) struct CancellationTests {
   let client = HTTPClient()
 
   @Test func aCancelledRequestClosesItsConnection() async throws {
@@ -246,7 +246,7 @@ struct SilentResolver: NameResolver {
   }
 }
 
-@Suite(.timeLimit(.minutes(3))) struct SinkTests {
+@Suite(.timeLimit(.minutes(5))) struct SinkTests {
   struct Stop: Error {}
   let client = HTTPClient()
 

@@ -6,7 +6,7 @@ import Testing
 @testable import HTTPClient
 
 /// Mail to a real server, and to one that breaks in the middle.
-@Suite(.enabled(if: PythonPeer.isReady, PythonPeer.absence), .timeLimit(.minutes(3)))
+@Suite(.enabled(if: PythonPeer.isReady, PythonPeer.absence), .timeLimit(.minutes(5)))
 struct MailTests {
   private static let password = "correct horse battery staple"
   private static let login: JSON = ["user": "box", "password": .string(password)]

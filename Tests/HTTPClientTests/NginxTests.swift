@@ -92,7 +92,7 @@ private final class Nginx: Sendable {
   }
 }
 
-@Suite(.enabled(if: Nginx.isInstalled, "needs nginx and openssl: scripts/setup test"), .timeLimit(.minutes(3)))
+@Suite(.enabled(if: Nginx.isInstalled, "needs nginx and openssl: scripts/setup test"), .timeLimit(.minutes(5)))
 struct NginxTests {
   @Test func filesArriveWholeAndInParts() async throws {
     let nginx = try Nginx()

@@ -5,7 +5,7 @@ import Testing
 
 @testable import ObjectStorage
 
-@Suite(.enabled(if: PythonPeer.isReady, PythonPeer.absence), .timeLimit(.minutes(2)))
+@Suite(.enabled(if: PythonPeer.isReady, PythonPeer.absence), .timeLimit(.minutes(5)))
 struct ObjectStoreTests {
   @Test func objectsArePutReadAndListed() async throws {
     let peer = try TestStore()

@@ -3,7 +3,7 @@ import Testing
 @testable import Storage
 
 /// Waiting for the callers of the last batch: it must end, and whoever is alone must not pay for it.
-@Suite(.timeLimit(.minutes(3))) struct BatchPaceTests {
+@Suite(.timeLimit(.minutes(5))) struct BatchPaceTests {
   /// Longer than the time limit: a wait for this ends only by what the test does.
   private static let forever: Duration = .seconds(3600)
 

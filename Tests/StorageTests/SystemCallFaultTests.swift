@@ -44,7 +44,7 @@ struct SystemCallFaultTests {
     return try TestLog(scratch.file(name))
   }
 
-  @Test(.timeLimit(.minutes(3))) func theLogSurvivesAFaultAtEveryCall() async throws {
+  @Test(.timeLimit(.minutes(5))) func theLogSurvivesAFaultAtEveryCall() async throws {
     let points = try await undisturbedCalls().flatMap { call, count in
       (1...count).flatMap { occurrence in
         Fault.allCases.map { Point(call: call, occurrence: occurrence, fault: $0) }

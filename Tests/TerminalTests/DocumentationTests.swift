@@ -72,7 +72,7 @@ import Testing
   }
 }
 
-@Suite(.timeLimit(.minutes(3))) struct ShellCompletionsTests {
+@Suite(.timeLimit(.minutes(5))) struct ShellCompletionsTests {
   private static func find(_ program: String) -> String? {
     ["/bin", "/usr/bin", "/usr/local/bin"].map { "\($0)/\(program)" }
       .first { FileManager.default.isExecutableFile(atPath: $0) }

@@ -153,7 +153,7 @@ import Testing
 }
 
 /// With a real pseudo-terminal.
-@Suite(.timeLimit(.minutes(3))) struct ConfirmationTests {
+@Suite(.timeLimit(.minutes(5))) struct ConfirmationTests {
   private final class PseudoTerminal: Sendable {
     let master: Int32
     let device: String

@@ -45,7 +45,7 @@ struct WitnessFaultTests {
       for size in sizes {
         let request = HTTPClientRequest(
           method: "POST", url: "http://localhost/add-checkpoint", body: try log.request(from: revealed, to: size),
-          deadline: .seconds(20), unixSocketPath: directory.file("w.sock"))
+          deadline: .seconds(60), unixSocketPath: directory.file("w.sock"))
         guard let response = try? await http.send(request, policy: policy), response.status == 200 else { break }
         revealed = size
       }

@@ -8,7 +8,7 @@ import TransparencyLog
 
 @testable import Witness
 
-@Suite(.timeLimit(.minutes(3))) struct WitnessServiceTests {
+@Suite(.timeLimit(.minutes(5))) struct WitnessServiceTests {
   private func configuration(_ directory: TemporaryDirectory, _ log: TestLog, prefix: String = "") throws
     -> WitnessConfiguration
   {

@@ -12,7 +12,7 @@ import Testing
 @testable import KeyRelease
 
 /// The broker: what it releases, what it refuses, and that both stand in its log.
-@Suite(.timeLimit(.minutes(3)))
+@Suite(.timeLimit(.minutes(5)))
 struct BrokerTests {
   private static func good(_ binding: [UInt8]) -> Evidence { StandIn.evidence(binding) }
 
@@ -274,7 +274,7 @@ struct BrokerTests {
         try await broker.box.wait(opened, for: "executing")
         let made = Mutex(0)
         do {
-          let key = try await client.resume(id, key: "disk", wrapping: wrapping, patience: .seconds(30)) { binding in
+          let key = try await client.resume(id, key: "disk", wrapping: wrapping, patience: .seconds(60)) { binding in
             made.withLock { $0 += 1 }
             return StandIn.evidence(binding, register: register)
           }

@@ -14,7 +14,7 @@ import TrustedPlatform
 
 /// A box whose data lies under a broker's key: it gets the key by what its TPM says, shows its log without it, and never opens
 /// its data with another one.
-@Suite(.enabled(if: SoftwareTPM.isReady, Comment(rawValue: SoftwareTPM.absence)), .timeLimit(.minutes(3)))
+@Suite(.enabled(if: SoftwareTPM.isReady, Comment(rawValue: SoftwareTPM.absence)), .timeLimit(.minutes(5)))
 struct ReleasedKeyTests {
   private static func put(_ value: String, into box: TestBox) throws {
     try box.core().keychain.put(

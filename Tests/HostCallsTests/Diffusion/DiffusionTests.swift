@@ -5,7 +5,7 @@ import Testing
 @testable import HostCalls
 
 /// Images behind peers that answer in the recorded shapes.
-@Suite(.timeLimit(.minutes(3)))
+@Suite(.timeLimit(.minutes(5)))
 struct DiffusionTests {
   private static func png(_ count: Int) -> [UInt8] {
     [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A] + [UInt8](repeating: 5, count: count)

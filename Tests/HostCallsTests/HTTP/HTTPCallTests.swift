@@ -7,7 +7,7 @@ import Testing
 @testable import HostCalls
 
 /// Looking by HTTP: a real nginx, and scripted peers for what nginx would not do.
-@Suite(.timeLimit(.minutes(3)))
+@Suite(.timeLimit(.minutes(5)))
 struct HTTPCallTests {
   @Test(.enabled(if: Nginx.isInstalled, "needs nginx: scripts/setup test"))
   func nginxIsReadAsItAnswers() async throws {

@@ -6,7 +6,7 @@ import Testing
 @testable import HostCalls
 
 /// Secrets leave with the request, go to their host and nowhere else, and do not come back.
-@Suite(.timeLimit(.minutes(3)))
+@Suite(.timeLimit(.minutes(5)))
 struct HTTPSecretTests {
   private static let canary = "canary-5f1d\"9&e"
 

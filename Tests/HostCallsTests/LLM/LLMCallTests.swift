@@ -6,7 +6,7 @@ import Testing
 @testable import HostCalls
 
 /// Models behind peers that answer in the recorded shapes of the vendors.
-@Suite(.timeLimit(.minutes(3)))
+@Suite(.timeLimit(.minutes(5)))
 struct LLMCallTests {
   static let key = "sk-canary-0123456789"
 

@@ -5,7 +5,7 @@ import Testing
 @testable import HostCalls
 
 /// Answers that arrive piece by piece.
-@Suite(.timeLimit(.minutes(3)))
+@Suite(.timeLimit(.minutes(5)))
 struct LLMStreamTests {
   private static let openAI = [
     #"{"model":"gpt-x","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#,

@@ -6,7 +6,7 @@ import Testing
 @testable import HostCalls
 
 /// `Push.send` by Web Push, read by another implementation, and by Firebase's HTTP v1 shape.
-@Suite(.enabled(if: PythonPeer.isReady, PythonPeer.absence), .timeLimit(.minutes(3)))
+@Suite(.enabled(if: PythonPeer.isReady, PythonPeer.absence), .timeLimit(.minutes(5)))
 struct WebPushTests {
   private static let vapid = P256.PrivateKey.generate()
   private static let browser = P256.PrivateKey.generate()
@@ -185,7 +185,7 @@ struct WebPushTests {
 
 @Suite(
   .enabled(if: PythonPeer.isReady && Subprocess.find("openssl") != nil, "needs openssl and scripts/setup test"),
-  .timeLimit(.minutes(3)))
+  .timeLimit(.minutes(5)))
 struct FCMTests {
   private static let token = "fL2k:APA91b-device_token"
   private static let access = "ya29.\(MessageBox.canary)"

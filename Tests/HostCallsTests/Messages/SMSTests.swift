@@ -6,7 +6,7 @@ import Testing
 @testable import HostCalls
 
 /// `SMS.send` against answers as Twilio's Messages resource gives them.
-@Suite(.enabled(if: PythonPeer.isReady, PythonPeer.absence), .timeLimit(.minutes(3)))
+@Suite(.enabled(if: PythonPeer.isReady, PythonPeer.absence), .timeLimit(.minutes(5)))
 struct SMSTests {
   private static let account = "AC" + String(repeating: "0123456789abcdef", count: 2)
   private static let sid = "SM" + String(repeating: "fedcba9876543210", count: 2)

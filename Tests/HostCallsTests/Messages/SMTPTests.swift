@@ -7,7 +7,7 @@ import Testing
 @testable import HostCalls
 
 /// `SMTP.send` from the arguments to the mailbox of a real server, read back by Python's own parser.
-@Suite(.enabled(if: PythonPeer.isReady, PythonPeer.absence), .timeLimit(.minutes(3)))
+@Suite(.enabled(if: PythonPeer.isReady, PythonPeer.absence), .timeLimit(.minutes(5)))
 struct SMTPTests {
   private struct Office {
     let peer: PythonPeer

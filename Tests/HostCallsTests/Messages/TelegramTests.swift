@@ -7,7 +7,7 @@ import Testing
 @testable import HostCalls
 
 /// `Telegram.*` against answers as the Bot API gives them. The token stands in the URL: nothing may show it.
-@Suite(.enabled(if: PythonPeer.isReady, PythonPeer.absence), .timeLimit(.minutes(3)))
+@Suite(.enabled(if: PythonPeer.isReady, PythonPeer.absence), .timeLimit(.minutes(5)))
 struct TelegramTests {
   private static let token = "123456789:\(MessageBox.canary)"
   private static let hello: JSON = [
