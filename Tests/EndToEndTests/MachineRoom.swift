@@ -70,7 +70,7 @@ final class MachineRoom {
   func kill() throws {
     let process = try #require(process)
     process.signal(SIGKILL)
-    try #require(try process.wait().status == -SIGKILL)
+    try #require(try process.wait().status == 128 + SIGKILL)
     self.process = nil
   }
 

@@ -11,18 +11,20 @@ final class SpawnedProcess: @unchecked Sendable {
 
   /// What a program left behind.
   struct Ending {
-    /// The exit status, or minus the number of the signal that ended it.
+    /// The exit status, or 128 and the signal that ended it.
     let status: Int32
     let output: String
     let errors: String
   }
 
-  let pid: pid_t
+  private let process: ChildProcess
   private let name: String
   // Used by one thread at a time: the test's.
   private var pipes: [Int32]
   private var texts: [[UInt8]] = [[], []]
   private var ending: Ending?
+
+  var pid: Int32 { process.processIdentifier }
 
   /// Starts a program. `environment` replaces that of the tests; nothing can be read from its standard input, and without
   /// `hasTerminal` not from a terminal that the tests may have either.
@@ -31,6 +33,7 @@ final class SpawnedProcess: @unchecked Sendable {
   ) throws {
     name = ([path] + arguments).map { ($0 as NSString).lastPathComponent }.joined(separator: " ")
     var ends: [[Int32]] = []
+    defer { for pair in ends { close(pair[1]) } }
     for _ in 0..<2 {
       var pair: [Int32] = [-1, -1]
       // Close-on-exec from the first moment: a program that is started elsewhere just now must not hold this one's output
@@ -39,46 +42,24 @@ final class SpawnedProcess: @unchecked Sendable {
       guard socketpair(AF_UNIX, kind, 0, &pair) == 0 else { throw Failure(description: "socketpair: \(errno)") }
       ends.append(pair)
     }
-    pipes = ends.map { $0[0] }
-    var actions = posix_spawn_file_actions_t()
-    posix_spawn_file_actions_init(&actions)
-    defer { posix_spawn_file_actions_destroy(&actions) }
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-    posix_spawn_file_actions_adddup2(&actions, ends[0][1], 1)
-    posix_spawn_file_actions_adddup2(&actions, ends[1][1], 2)
-    // The test runner may block or ignore signals; the program begins with none of that.
-    var attributes = posix_spawnattr_t()
-    posix_spawnattr_init(&attributes)
-    defer { posix_spawnattr_destroy(&attributes) }
-    var none = sigset_t()
-    sigemptyset(&none)
-    var all = sigset_t()
-    sigfillset(&all)
-    posix_spawnattr_setsigmask(&attributes, &none)
-    posix_spawnattr_setsigdefault(&attributes, &all)
-    // POSIX_SPAWN_SETSID, which the Glibc module leaves out: a new session has no terminal.
-    let newSession: Int32 = hasTerminal ? 0 : 0x80
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | newSession))
     var environment = environment
     if environment["PATH"] == nil { environment["PATH"] = ProcessInfo.processInfo.environment["PATH"] }
-    let words = ([path] + arguments).map { strdup($0) } + [nil]
-    let variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
-    defer { for text in words + variables { free(text) } }
-    var pid = pid_t()
-    let code = posix_spawn(&pid, path, &actions, &attributes, words, variables)
-    for pair in ends { close(pair[1]) }
-    self.pid = pid
-    guard code == 0 else {
-      for pipe in pipes { close(pipe) }
-      throw Failure(description: "\(path) cannot be started: \(code)")
+    // A new session has no terminal.
+    let (program, words) = hasTerminal ? (path, arguments) : ("/usr/bin/setsid", [path] + arguments)
+    do {
+      process = try ChildProcess(
+        program, words, environment: environment, output: .descriptor(ends[0][1]), errors: .descriptor(ends[1][1]))
+    } catch {
+      for pair in ends { close(pair[0]) }
+      throw error
     }
+    pipes = ends.map { $0[0] }
   }
 
   deinit {
     if ending == nil {
-      Glibc.kill(pid, SIGKILL)
-      var status: Int32 = 0
-      waitpid(pid, &status, 0)
+      process.signal(SIGKILL)
+      process.wait()
     }
     for pipe in pipes where pipe >= 0 { close(pipe) }
   }
@@ -106,7 +87,7 @@ final class SpawnedProcess: @unchecked Sendable {
     }
   }
 
-  func signal(_ number: Int32) { if ending == nil { Glibc.kill(pid, number) } }
+  func signal(_ number: Int32) { process.signal(number) }
 
   /// Waits for its end; one that does not end in time is killed, and the test fails.
   @discardableResult
@@ -116,17 +97,12 @@ final class SpawnedProcess: @unchecked Sendable {
     do {
       while pipes.contains(where: { $0 >= 0 }) { try read(until: deadline) }
     } catch {
-      Glibc.kill(pid, SIGKILL)
-      var status: Int32 = 0
-      waitpid(pid, &status, 0)
-      ending = Ending(status: -SIGKILL, output: "", errors: "killed by the test")
+      process.signal(SIGKILL)
+      ending = Ending(status: process.wait(), output: "", errors: "killed by the test")
       throw error
     }
-    var status: Int32 = 0
-    waitpid(pid, &status, 0)
-    let signal = status & 0x7f
     let result = Ending(
-      status: signal == 0 ? (status >> 8) & 0xff : -signal, output: String(decoding: texts[0], as: UTF8.self),
+      status: process.wait(), output: String(decoding: texts[0], as: UTF8.self),
       errors: String(decoding: texts[1], as: UTF8.self))
     ending = result
     return result

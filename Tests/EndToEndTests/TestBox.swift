@@ -99,7 +99,7 @@ final class TestBox {
   func kill() throws {
     let process = try #require(process)
     process.signal(SIGKILL)
-    try #require(try process.wait().status == -SIGKILL)
+    try #require(try process.wait().status == 128 + SIGKILL)
     self.process = nil
   }
 
