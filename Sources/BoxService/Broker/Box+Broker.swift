@@ -32,7 +32,7 @@ struct BoxBroker: Sendable {
     authorities = EnrolmentAuthorities(anchors: try configuration.authorities.map(Self.anchor))
   }
 
-  private static func anchor(_ authority: BrokerConfiguration.Authority) throws -> TrustAnchor {
+  static func anchor(_ authority: BrokerConfiguration.Authority) throws -> TrustAnchor {
     guard let pem = try WholeFile.read(authority.certificate, limit: 65536) else {
       throw DataDirectory.Failure.missing(file: authority.certificate)
     }
@@ -45,7 +45,7 @@ struct BoxBroker: Sendable {
       assurance: authority.isHardware ? .hardware(vendor: authority.name) : .software(name: authority.name))
   }
 
-  private static func kek(
+  static func kek(
     _ configuration: BrokerConfiguration.KeyEncryption, client: HTTPClient, clock: @escaping @Sendable () -> Int64
   ) throws -> any KeyEncryptionKey {
     switch configuration {

@@ -63,13 +63,22 @@ struct KeyBroker: Sendable {
   }
 
   func poll(_ id: SHA256Digest, _ poll: ReleasePoll, peer: SHA256Digest) async throws -> ReleaseAnswer {
-    let statement = try await core.view(id).opened.statement
     // Whoever has another key learns no more than somebody who made the name up.
-    guard statement.action.type == ActionType.releaseKey,
-      let record = try? KeyReleaseRecord(params: statement.action.params), record.tls == peer
-    else { throw Problem(status: 404, code: "no_release", detail: "there is no release \(id) for this peer") }
+    guard let record = try await record(of: id), record.tls == peer else {
+      throw Problem(status: 404, code: "no_release", detail: "there is no release \(id) for this peer")
+    }
     if let renewal = poll.renewal { try await renew(id, record, renewal.nonce, renewal.evidence, peer) }
     return try await answer(id, waiting: poll.renewal == nil ? 0 : Self.briefly)
+  }
+
+  /// What a release is of; nil where nothing has this name, or something else.
+  private func record(of id: SHA256Digest) async throws -> KeyReleaseRecord? {
+    do {
+      let action = try await core.view(id).opened.statement.action
+      return action.type == ActionType.releaseKey ? try KeyReleaseRecord(params: action.params) : nil
+    } catch let problem as Problem where problem.status == 404 {
+      return nil
+    }
   }
 
   /// Newer evidence for the keys of the release, and for no others.
@@ -202,14 +211,16 @@ struct KeyBroker: Sendable {
   func checkRecords() async throws {
     let isRecorded = try await core.sequencer.inspect { state, _ in
       guard let policy = state.constitution?.policy(covering: ActionType.refuseKey)?.policy,
-        case .automatic = policy.rule
+        // A check that does not hold would refuse the refusal.
+        case .automatic([]) = policy.rule
       else { return false }
       return true
     }
     guard isRecorded else {
       throw Problem(
         status: 503, code: "no_refusal_policy",
-        detail: "no policy takes \(ActionType.refuseKey) automatically, so that refusals could not be recorded")
+        detail: "no policy takes \(ActionType.refuseKey) automatically and without checks, so that refusals could not "
+          + "be recorded")
     }
   }
 

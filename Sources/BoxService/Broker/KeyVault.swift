@@ -64,7 +64,7 @@ final class KeyVault: Sendable {
   // MARK: Releases
 
   /// What the state says of a release.
-  struct Standing: Sendable {
+  struct Standing: Sendable, Hashable {
     /// The proposal that created the key.
     var created: SHA256Digest
     var enrolment: KeyEnrolment?
@@ -75,8 +75,10 @@ final class KeyVault: Sendable {
   /// same box, or fails. So a repetition is the same as the first time.
   func release(_ record: KeyReleaseRecord, proposal: SHA256Digest) async -> ExecutionOutcome {
     do {
-      let standing = try await standing(for: record)
+      // What is not granted waits for no box.
+      _ = try await standing(for: record)
       let evidence = try await evidence(for: record, proposal)
+      let standing = try await standing(for: record)
       try await appraise(evidence, record, standing)
       guard let bytes = try await store.document(.wrapped, standing.created.hex) else {
         throw NotReleased("the wrapped key is missing")
@@ -84,8 +86,10 @@ final class KeyVault: Sendable {
       let wrapped = try WrappedKey(parsing: bytes)
       let key = try await wrapped.open(
         with: kek, context: WrappingContext(broker: origin, key: record.key, proposal: standing.created))
-      // A grant may have been revoked while the token or the box was being waited for.
-      _ = try await self.standing(for: record)
+      // The grant, the software or the box's key may have been taken away while the token was being waited for.
+      guard try await self.standing(for: record) == standing else {
+        throw NotReleased("what the owners decided about the box or its software has changed meanwhile")
+      }
       let sealed = try ReleaseSeal.seal(key, to: record.wrapping, for: proposal)
       try await store.keep(.sealed, proposal.hex, sealed)
       return .executed(

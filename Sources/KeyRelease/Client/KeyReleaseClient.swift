@@ -199,15 +199,16 @@ public final class KeyReleaseClient: Sendable {
       throw .unreachable("\(error)")
     }
     let answer = try? JSON(parsing: response.body, limits: .document(maxBytes: BrokerMessages.maxAnswerBytes))
+    guard (200...299).contains(response.status) else { throw Self.refusal(response.status, answer ?? [:]) }
     guard let answer else { throw .malformed("status \(response.status) without JSON") }
-    guard (200...299).contains(response.status) else { throw Self.refusal(response.status, answer) }
     return answer
   }
 
-  private static func refusal(_ status: Int, _ answer: JSON) -> KeyReleaseFailure {
+  static func refusal(_ status: Int, _ answer: JSON) -> KeyReleaseFailure {
     let detail = answer["detail"]?.string ?? "status \(status)"
     guard status == 403, let reason = answer["code"]?.string else {
-      return status >= 500 ? .unreachable(detail) : .malformed(detail)
+      // A broker that is busy says nothing about the release: who has one under way goes on with it.
+      return status == 429 || status >= 500 ? .unreachable(detail) : .malformed(detail)
     }
     return .refused(
       entry: (answer["entry"]?.string).flatMap { SHA256Digest(hex: $0) }, reason: reason, detail: detail,

@@ -222,12 +222,22 @@ struct BrokerTests {
         try await client.resume(
           release, key: "disk", wrapping: wrapping, patience: .zero, attester: { Self.good($0) })
       }
-      // Another peer does not even learn that it is there.
-      await #expect {
-        _ = try await broker.client().ask("/v1/releases/\(release.hex)", [:])
-      } throws: { error in
-        guard case .malformed(let why) = error as? KeyReleaseFailure else { return false }
-        return why.hasPrefix("there is no release")
+      // Another peer does not even learn that it is there: nor does anybody learn of what is no release.
+      let created = try await broker.box.core().sequencer.inspect { state, _ in state.brokeredKeys[0].proposal }
+      let other = try broker.client()
+      for (peer, id) in [(other, release), (other, SHA256.hash(utf8: "made up")), (client, created)] {
+        await #expect {
+          _ = try await peer.ask("/v1/releases/\(id.hex)", [:])
+        } throws: { error in
+          guard case .malformed(let why) = error as? KeyReleaseFailure else { return false }
+          return why == "there is no release \(id) for this peer"
+        }
+      }
+      // Newer evidence, too, comes with a nonce that counts.
+      let invented = [UInt8](repeating: 7, count: 32)
+      try await Self.expect("broker.nonce") {
+        let poll = ReleasePoll(renewal: (nonce: invented, evidence: Self.good(invented).json))
+        _ = try await client.ask("/v1/releases/\(release.hex)", poll.json)
       }
       try await broker.box.approve(opened, by: "ben")
       let key = try await client.resume(
@@ -310,8 +320,13 @@ struct BrokerTests {
     }
   }
 
-  @Test func whereRefusalsCannotBeRecordedNothingIsServed() async throws {
-    try await TestBroker.with(refuse: nil) { broker in
+  /// No policy, one that waits for people, and one whose check would refuse the second refusal.
+  @Test(
+    arguments: [
+      nil, TestBroker.two, ["rule": "automatic", "checks": [["check": "count", "limit": 1, "period": 60]]],
+    ] as [JSON?])
+  func whereRefusalsCannotBeRecordedNothingIsServed(_ rule: JSON?) async throws {
+    try await TestBroker.with(refuse: rule) { broker in
       try await broker.key()
       await #expect {
         _ = try await broker.client().release(

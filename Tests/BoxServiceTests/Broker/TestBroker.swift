@@ -55,7 +55,7 @@ final class TestBroker: Sendable {
   ]
 
   static func home(
-    release: JSON = automatic, refuse: JSON? = automatic, kek: TemporaryDirectory, freshness: Int64 = 300,
+    release: JSON? = automatic, refuse: JSON? = automatic, kek: TemporaryDirectory, freshness: Int64 = 300,
     port: UInt16 = 0
   )
     async throws -> TestBox.Home
@@ -64,10 +64,11 @@ final class TestBroker: Sendable {
       "keys": [
         "covers": [
           "key.create", "key.grant", "key.revoke", "key.retire", "key.appraise", "key.enrol", "key.rotate", "key.erase",
+          "release.approve", "release.revoke",
         ], "rule": automatic,
-      ],
-      "releases": ["covers": ["key.release"], "rule": release],
+      ]
     ]
+    policies["releases"] = release.map { ["covers": ["key.release"], "rule": $0] }
     policies["refusals"] = refuse.map { ["covers": ["key.refuse"], "rule": $0] }
     let path = try kek.write(Array(Hex.encode(SecureRandom.bytes(32)).utf8), to: "kek")
     #expect(chmodPrivate(path))
@@ -89,7 +90,7 @@ final class TestBroker: Sendable {
   }
 
   static func with<Result>(
-    release: JSON = automatic, refuse: JSON? = automatic, freshness: Int64 = 300,
+    release: JSON? = automatic, refuse: JSON? = automatic, freshness: Int64 = 300,
     appraiser: EvidenceAppraiser = TestBroker.appraiser, _ body: (TestBroker) async throws -> Result
   ) async throws -> Result {
     let kek = try TemporaryDirectory()
