@@ -76,13 +76,37 @@ struct AWSKeyManagementTests {
     }
   }
 
-  @Test func anAliasIsNoKey() throws {
-    #expect(throws: FieldError.self) {
-      try AWSKeyManagement(
+  /// An alias could be pointed at another key, and what is not TLS shows the data keys to the network.
+  @Test func theKeyIsNamedByItselfAndReachedOverTLS() throws {
+    let client = HTTPClient()
+    defer { client.shutDown() }
+    func make(_ endpoint: String, _ key: String) throws {
+      _ = try AWSKeyManagement(
         .init(
-          endpoint: "https://kms.example", region: "r", key: "alias/mine",
+          endpoint: endpoint, region: "r", key: key,
           credentials: S3Credentials(accessKey: "A", secretKey: SecretBytes(copying: [1]))),
-        client: HTTPClient(), clock: { 0 })
+        client: client, clock: { 0 })
+    }
+    let longest = String(repeating: "k", count: 1024)
+    try make("https://kms.example", longest)
+    try make("http://[::1]:4566", "key")
+    for (endpoint, key, field) in [
+      ("https://kms.example", "alias/mine", "key"), ("https://kms.example", "arn:aws:kms:r:1:alias/mine", "key"),
+      ("https://kms.example", "", "key"), ("https://kms.example", longest + "k", "key"),
+      ("http://kms.example", "key", "endpoint"), ("http://127.0.0.1.example", "key", "endpoint"),
+      ("kms.example", "key", "endpoint"),
+    ] {
+      let error = #expect(throws: FieldError.self) { try make(endpoint, key) }
+      #expect(error?.field == field)
+    }
+  }
+
+  @Test func anAnswerHasWhatWasAskedFor() throws {
+    #expect(try AWSKeyManagement.bytes("Plaintext", of: ["Plaintext": "AA=="]) == [0])
+    for answer in [[:], ["Plaintext": ""], ["Plaintext": "?"], ["Plaintext": 1], []] as [JSON] {
+      #expect(throws: KeyEncryptionFault.malformed("the answer has no Plaintext")) {
+        try AWSKeyManagement.bytes("Plaintext", of: answer)
+      }
     }
   }
 }

@@ -85,7 +85,7 @@ import Testing
   }
 
   private func verdict(
-    _ members: [Evidence], enrolled: TPMMint?, releases: JSON = "any"
+    _ members: [Evidence], enrolled: TPMMint?, releases: JSON = "any", revoked: Set<String> = []
   ) throws -> EvidenceVerdict {
     let evidence = Evidence(try CombinedEvidence(members))
     let enrolment = try enrolled.map { mint in
@@ -96,7 +96,7 @@ import Testing
     return EvidenceAppraiser.standard.appraise(
       EvidenceAppraiser.Question(
         evidence: evidence.json, policy: try policy(evidence, releases: releases).canonicalBytes(),
-        binding: Self.nonce, enrolment: enrolment, revoked: [], at: Self.at))
+        binding: Self.nonce, enrolment: enrolment, revoked: revoked, at: Self.at))
   }
 
   private var stranger: TPMMint { .p256(P256.PrivateKey.generate()) }
@@ -132,6 +132,32 @@ import Testing
     #expect(try verdict([try report(), try google(by: tpm)], enrolled: tpm).failures == [])
     let other = try verdict([try report(), try google(by: stranger)], enrolled: tpm)
     #expect(other.failures.map(\.id) == ["broker.enrolment"])
+  }
+
+  /// A release that its owners revoked, however well the evidence fits it.
+  @Test func aRevokedReleaseIsRefused() throws {
+    let members = [try quote(by: tpm), try report()]
+    let references = JSONObject(
+      members.map { member in
+        let registers = member.content.unverifiedRegisters.map { ($0.key, JSON.array([.string(Hex.encode($0.value))])) }
+        return (member.kind.rawValue, .object(JSONObject(registers.filter { !$0.0.hasPrefix("report") }.prefix(1))))
+      })
+    let release: JSON = ["name": "image", "version": "1", "references": .object(references)]
+    let good = try verdict(members, enrolled: tpm, releases: [release], revoked: ["image 2", "any"])
+    #expect(good.failures == [] && good.release == "image 1" && good.registers == [])
+    let revoked = try verdict(members, enrolled: tpm, releases: [release], revoked: ["image 1"])
+    #expect(revoked.failures.map(\.id) == ["broker.release"])
+    #expect(try verdict(members, enrolled: tpm).release == "any")
+  }
+
+  /// What was sent is shown in an entry, whatever it holds.
+  @Test func aFailedCheckIsCutAndPrintable() {
+    let limit = KeyRefusalRecord.Limits.text
+    let whole = String(repeating: "a", count: limit)
+    let check = KeyRefusalRecord.FailedCheck(reading: "id\n", expected: whole, actual: whole + "bc")
+    #expect(check.id == "id?" && check.expected == whole)
+    #expect(check.actual == String(repeating: "a", count: limit - 3) + "...")
+    #expect(KeyRefusalRecord.FailedCheck(reading: "i", expected: "\u{1B}[2Jü", actual: "").expected == "?[2J??")
   }
 
   /// The registers that differ can be written into the broker's log as they are named.

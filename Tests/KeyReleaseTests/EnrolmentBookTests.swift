@@ -82,9 +82,24 @@ import Testing
         try authority.leaf(
           "EK", publicKey: mint.publicKey, extensions: [.extendedKeyUsage([.endorsementKeyCertificate])])
       ]))
-    var loose = mint
-    loose.attributes &= ~0x0001_0000
-    expectRefused("ak", try request([good], mint: loose))
+  }
+
+  /// What a key must be so that only the TPM can make it sign, and quotes alone; a certificate does not make up for it.
+  @Test func aKeyThatSignsAnythingIsRefused() throws {
+    let good = try mint.certificate(by: authority)
+    let bits: [(String, UInt32)] = [
+      ("fixedTPM", 0x2), ("fixedParent", 0x10), ("sensitiveDataOrigin", 0x20), ("restricted", 0x1_0000),
+      ("sign", 0x4_0000), ("decrypt", 0x2_0000),
+    ]
+    for (name, bit) in bits {
+      var loose = mint
+      loose.attributes ^= bit
+      for certificates in [[], [good]] {
+        #expect("\(name)") {
+          _ = try book().begin(try request(certificates, mint: loose), peer: Self.peer, at: Self.at)
+        } throws: { ($0 as? FieldError)?.field == "ak" }
+      }
+    }
   }
 
   @Test func anEndorsementKeyIsChallengedAndItsCertificateIsForIt() throws {
@@ -109,6 +124,43 @@ import Testing
     expectRefused("ekCertificates", try request([], endorsing: [try mint.certificate(by: authority)]))
   }
 
+  /// A root of something else vouches for no TPM, and software's for no hardware.
+  @Test func anAuthorityVouchesForWhatItIs() throws {
+    let request = try request([try mint.certificate(by: authority)])
+    func step(_ purpose: TrustAnchor.Purpose, _ assurance: Assurance) throws -> EnrolmentBook.Step {
+      let anchor = TrustAnchor(
+        name: "a", purpose: purpose, certificate: authority.certificate, assurance: assurance)
+      return try EnrolmentBook(authorities: EnrolmentAuthorities(anchors: [anchor]))
+        .begin(request, peer: Self.peer, at: Self.at)
+    }
+    guard case .proved(let enrolment) = try step(.tpm, .software(name: "a")) else {
+      Issue.record("it is challenged")
+      return
+    }
+    #expect(enrolment.assurance == .software)
+    #expect(throws: FieldError.self) { try step(.amdSEV, .hardware(vendor: "a")) }
+  }
+
+  @Test func aRequestIsReadStrictly() throws {
+    let certificates = [Certificate](
+      repeating: try mint.certificate(by: authority), count: EnrolmentRequest.maxCertificates)
+    let good = try request(certificates, endorsing: certificates).json
+    #expect(try EnrolmentRequest(json: good).json == good)
+    let more = JSON.array([JSON](repeating: "AAAA", count: EnrolmentRequest.maxCertificates + 1))
+    let long = JSON.string(Base64.encode([UInt8](repeating: 0, count: TPMTPublic.maxBytes + 1)))
+    for (name, value) in [
+      ("box", nil), ("box", ""), ("box", "a+b"), ("box", .string(String(repeating: "a", count: 256))), ("ak", nil),
+      ("ak", "AAAA"), ("ak", long), ("ek", nil), ("ek", "AAAA"), ("ek", long), ("akCertificates", nil),
+      ("akCertificates", more), ("ekCertificates", nil), ("ekCertificates", more), ("further", 1),
+    ] as [(String, JSON?)] {
+      var members = try #require(good.object)
+      members[name] = value
+      #expect("\(name) \(value?.summary ?? "left out")") {
+        _ = try EnrolmentRequest(json: .object(members))
+      } throws: { ($0 as? FieldError)?.field.hasPrefix(name) == true }
+    }
+  }
+
   @Test func aChallengeIsAnsweredOnceInTimeAndByItsPeer() throws {
     let time = Mutex(ContinuousClock.now)
     let book = book { time.withLock { $0 } }
@@ -131,5 +183,8 @@ import Testing
     #expect(throws: EnrolmentBook.Fault.expired) { try book.finish(late, answer: wrong, peer: Self.peer) }
     for _ in 0..<EnrolmentBook.maxOpen { _ = try begin() }
     #expect(throws: EnrolmentBook.Fault.full) { try begin() }
+    // Time makes room.
+    time.withLock { $0 = $0.advanced(by: NonceBook.lifetime) }
+    #expect(throws: Never.self) { try begin() }
   }
 }

@@ -20,7 +20,10 @@ struct TestToken {
     guard let path = try? directory.write(Array(configuration.utf8), to: "softhsm2.conf") else { return nil }
     setenv("SOFTHSM2_CONF", path, 1)
     // All of them now: the module looks for tokens when it is loaded, and not again.
-    for label in ["wraps", "wraps-not", "many", "pin", "there", "leaves", "small"] {
+    for label in [
+      "wraps", "wraps-not", "many", "pin", "there", "leaves", "small", "plain", "twice", "lost", "idle", "short",
+      "says",
+    ] {
       let made = try? Subprocess.run(
         Subprocess.find("softhsm2-util") ?? "",
         ["--init-token", "--free", "--label", label, "--so-pin", "12345678", "--pin", "123456"])
@@ -34,15 +37,19 @@ struct TestToken {
   /// - Parameters:
   ///   - isExtractable: whether the key may be taken out of the token.
   ///   - size: bytes of the key.
-  init(_ label: String, isExtractable: Bool = false, size: Int = 32) throws {
+  ///   - isSensitive: whether the token shows it to nobody.
+  ///   - mayWrap: whether it encrypts and decrypts.
+  init(
+    _ label: String, isExtractable: Bool = false, size: Int = 32, isSensitive: Bool = true, mayWrap: Bool = true
+  ) throws {
     let directory = try #require(Self.directory)
     let pinFile = try directory.write(Array("123456\n".utf8), to: "\(label).pin")
     try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: pinFile)
     location = PKCS11Key.Location(module: Self.module, token: label, label: "kek", pinFile: pinFile)
-    try makeKey(isExtractable: isExtractable, size: size)
+    try makeKey(isExtractable: isExtractable, size: size, isSensitive: isSensitive, mayWrap: mayWrap)
   }
 
-  private func makeKey(isExtractable: Bool, size: Int) throws {
+  func makeKey(isExtractable: Bool = false, size: Int = 32, isSensitive: Bool = true, mayWrap: Bool = true) throws {
     let functions = try PKCS11Module.functions(of: Self.module)
     let slot = try PKCS11Session.slot(of: location.token, functions)
     var session: CK_SESSION_HANDLE = 0
@@ -51,7 +58,8 @@ struct TestToken {
     defer { _ = functions.C_CloseSession(session) }
     try PKCS11Session.logIn(session, SecretBytes(copying: "123456".utf8), functions)
     var mechanism = CK_MECHANISM(mechanism: CK_MECHANISM_TYPE(CKM_AES_KEY_GEN), pParameter: nil, ulParameterLen: 0)
-    var values: [[UInt8]] = [[1], [1], [1], [1], [isExtractable ? 1 : 0], Array(location.label.utf8)]
+    var values: [[UInt8]] = [[true], [mayWrap], [mayWrap], [isSensitive], [isExtractable]].map { $0.map { $0 ? 1 : 0 } }
+    values.append(Array(location.label.utf8))
     values.append(withUnsafeBytes(of: CK_ULONG(size), Array.init))
     let types = [CKA_TOKEN, CKA_ENCRYPT, CKA_DECRYPT, CKA_SENSITIVE, CKA_EXTRACTABLE, CKA_LABEL, CKA_VALUE_LEN]
     let places = values.map { value in
@@ -140,7 +148,10 @@ struct PKCS11KeyTests {
         return !why.contains("000000")
       }
     }
-    // Had it been offered each time, the token would be locked now.
+    // Had it been offered each time, a token would be locked now: not even the right one is, in the file of the wrong one.
+    try directory.write(Array("123456".utf8), to: "wrong.pin")
+    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file)
+    await #expect(throws: KeyEncryptionFault.self) { try await kek.wrap(.random(count: 32), context: Self.context) }
     _ = try await PKCS11Key(token.location).wrap(.random(count: 32), context: Self.context)
     try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: token.location.pinFile)
     await #expect(throws: KeyEncryptionFault.self, "a PIN that others may read") {
@@ -152,13 +163,18 @@ struct PKCS11KeyTests {
     let token = try TestToken("there")
     for location in [
       token.location { $0.token = "not-there" }, token.location { $0.module = "/nowhere/module.so" },
-      token.location { $0.module = "libsofthsm2.so" }, token.location { $0.pinFile = "/nowhere/pin" },
+      token.location { $0.pinFile = "/nowhere/pin" },
     ] {
       await #expect {
         try await PKCS11Key(location).wrap(.random(count: 32), context: Self.context)
       } throws: { error in
         if case .unavailable = error as? KeyEncryptionFault { true } else { false }
       }
+    }
+    // A module sees the PIN: it is not looked for.
+    await #expect(throws: KeyEncryptionFault.unavailable("libsofthsm2.so is not an absolute path")) {
+      try await PKCS11Key(token.location { $0.module = "libsofthsm2.so" })
+        .wrap(.random(count: 32), context: Self.context)
     }
     let kek = PKCS11Key(token.location { $0.token = "later" })
     await #expect(throws: KeyEncryptionFault.self) { try await kek.wrap(.random(count: 32), context: Self.context) }
@@ -167,12 +183,84 @@ struct PKCS11KeyTests {
   @Test func aKeyThatMayLeaveTheTokenIsRefused() async throws {
     let extractable = try TestToken("leaves", isExtractable: true)
     let small = try TestToken("small", size: 16)
-    for location in [extractable.location, small.location, small.location { $0.label = "none" }] {
+    let plain = try TestToken("plain", isSensitive: false)
+    // Which of two keys of one name is meant is not guessed.
+    let twice = try TestToken("twice")
+    try twice.makeKey()
+    for location in [
+      extractable.location, small.location, small.location { $0.label = "none" }, plain.location, twice.location,
+    ] {
       await #expect {
         try await PKCS11Key(location).wrap(.random(count: 32), context: Self.context)
       } throws: { error in
         if case .unsuitableKey = error as? KeyEncryptionFault { true } else { false }
       }
     }
+  }
+
+  /// Shorter than any that a token made: refused before the token is asked, which would take an IV of another length for its
+  /// own fault.
+  @Test func whatIsTooShortDoesNotOpen() async throws {
+    let kek = PKCS11Key(try TestToken("short").location)
+    let wrapped = try await kek.wrap(.random(count: 32), context: Self.context)
+    for count in [0, 5, 12, 28] {
+      await #expect(throws: KeyEncryptionFault.doesNotOpen, "\(count)") {
+        try await kek.unwrap(Array(wrapped.prefix(count)), context: Self.context)
+      }
+    }
+  }
+
+  /// A token that was taken out ends its sessions: the next question fails, and the one after it has a new session.
+  @Test func aSessionThatWasLostIsOpenedAgain() async throws {
+    let token = try TestToken("lost")
+    let kek = PKCS11Key(token.location)
+    let wrapped = try await kek.wrap(.random(count: 32), context: Self.context)
+    let functions = try PKCS11Module.functions(of: TestToken.module)
+    let slot = try PKCS11Session.slot(of: token.location.token, functions)
+    try PKCS11Session.check(functions.C_CloseAllSessions(slot), "close")
+    await #expect {
+      try await kek.unwrap(wrapped, context: Self.context)
+    } throws: { if case .unavailable? = $0 as? KeyEncryptionFault { true } else { false } }
+    #expect(try await kek.unwrap(wrapped, context: Self.context).count == 32)
+  }
+
+  /// The token's own reason is given, not that of the call after it.
+  @Test func aKeyThatMayNotWrapIsRefused() async throws {
+    let kek = PKCS11Key(try TestToken("idle", mayWrap: false).location)
+    await #expect {
+      try await kek.wrap(.random(count: 32), context: Self.context)
+    } throws: { if case .refused? = $0 as? KeyEncryptionFault { true } else { false } }
+    await #expect {
+      try await kek.unwrap([UInt8](repeating: 1, count: 60), context: Self.context)
+    } throws: { if case .refused? = $0 as? KeyEncryptionFault { true } else { false } }
+  }
+
+  /// A module that says it wrote more or less than it was given.
+  @Test func answersOfAnotherLengthAreRefused() throws {
+    let token = try TestToken("says")
+    var functions = try PKCS11Module.functions(of: TestToken.module)
+    let pin = SecretBytes(copying: "123456".utf8)
+    functions.C_Encrypt = { _, _, _, _, count in
+      count?.pointee = 31
+      return CK_RV(CKR_OK)
+    }
+    functions.C_Decrypt = { _, _, _, _, count in
+      count?.pointee = 1
+      return CK_RV(CKR_OK)
+    }
+    // Each in a session of its own: an operation that was begun there is not ended.
+    func session() throws -> PKCS11Session { try PKCS11Session(token.location, pin: pin, functions) }
+    let iv = [UInt8](repeating: 0, count: 12)
+    #expect(throws: KeyEncryptionFault.malformed("31 bytes of ciphertext")) {
+      try session().encrypt(.random(count: 32), iv: iv, aad: [])
+    }
+    #expect(throws: KeyEncryptionFault.malformed("1 bytes of plaintext")) {
+      try session().decrypt([UInt8](repeating: 0, count: 48), iv: iv, aad: [])
+    }
+    functions.C_GetSlotList = { _, _, count in
+      count?.pointee = 1025
+      return CK_RV(CKR_OK)
+    }
+    #expect(throws: KeyEncryptionFault.malformed("1025 tokens")) { try PKCS11Session.slot(of: "says", functions) }
   }
 }

@@ -8,7 +8,7 @@ import ObjectStorage
 public struct AWSKeyManagement: KeyEncryptionKey {
   /// The service and the key in it.
   public struct Location: Sendable {
-    /// Such as `https://kms.eu-central-1.amazonaws.com`.
+    /// Such as `https://kms.eu-central-1.amazonaws.com`; without TLS only on this machine itself.
     public var endpoint: String
     public var region: String
     /// The key's ARN or identifier. Not an alias: whoever may point it elsewhere would choose the key.
@@ -22,6 +22,9 @@ public struct AWSKeyManagement: KeyEncryptionKey {
       self.credentials = credentials
     }
   }
+
+  /// Hosts whose connections nobody else sees.
+  private static let loopback: Set<String> = ["127.0.0.1", "::1"]
 
   private let location: Location
   private let client: HTTPClient
@@ -38,6 +41,10 @@ public struct AWSKeyManagement: KeyEncryptionKey {
       url = try HTTPURL(location.endpoint)
     } catch {
       throw FieldError(field: "endpoint", expected: "a URL", actual: "\(error)")
+    }
+    // The data keys go through the connection in clear.
+    guard url.scheme == .https || Self.loopback.contains(url.host) else {
+      throw FieldError(field: "endpoint", expected: "an https URL", actual: location.endpoint)
     }
     guard !location.key.isEmpty, !location.key.contains("alias/"), location.key.utf8.count <= 1024 else {
       throw FieldError(field: "key", expected: "the ARN or identifier of a key", actual: location.key)
@@ -60,7 +67,7 @@ public struct AWSKeyManagement: KeyEncryptionKey {
     return SecretBytes(copying: try Self.bytes("Plaintext", of: answer))
   }
 
-  private static func bytes(_ name: String, of answer: JSON) throws(KeyEncryptionFault) -> [UInt8] {
+  static func bytes(_ name: String, of answer: JSON) throws(KeyEncryptionFault) -> [UInt8] {
     guard let text = answer[name]?.string, let bytes = Base64.decode(text), !bytes.isEmpty else {
       throw .malformed("the answer has no \(name)")
     }

@@ -84,7 +84,11 @@ public final class PKCS11Key: KeyEncryptionKey {
         if let refusal = held.refusal { throw refusal }
         let session: PKCS11Session
         do throws(KeyEncryptionFault) {
-          if let open = held.session { session = open } else { session = try PKCS11Session(location, pin: try pin()) }
+          if let open = held.session {
+            session = open
+          } else {
+            session = try PKCS11Session(location, pin: try pin(), try PKCS11Module.functions(of: location.module))
+          }
         } catch {
           if case .refused = error { held.refusal = error }
           throw error

@@ -7,8 +7,9 @@ final class PKCS11Session {
   private let session: CK_SESSION_HANDLE
   private let key: CK_OBJECT_HANDLE
 
-  init(_ location: PKCS11Key.Location, pin: SecretBytes) throws(KeyEncryptionFault) {
-    let functions = try PKCS11Module.functions(of: location.module)
+  init(
+    _ location: PKCS11Key.Location, pin: SecretBytes, _ functions: CK_FUNCTION_LIST
+  ) throws(KeyEncryptionFault) {
     let slot = try Self.slot(of: location.token, functions)
     var session: CK_SESSION_HANDLE = 0
     try Self.check(

@@ -82,6 +82,9 @@ public final class NonceBook: Sendable {
 
   /// How many are open.
   public var count: Int { book.withLock { $0.issued.count } }
+
+  /// Of how many peers.
+  var peers: Int { book.withLock { $0.peers.count } }
 }
 
 extension NonceBook.Book {
