@@ -11,8 +11,13 @@ struct TPMCodeRegister: CodeRegister {
   private let log: EventLog?
 
   init(_ device: TPMDevice, files: any KernelFiles) throws {
+    let log = try BootEventLog(files: files).bytes(of: device.address)
+    self.init(device, log: try log.map { try EventLog(parsing: $0, for: .pcrs) })
+  }
+
+  init(_ device: TPMDevice, log: EventLog?) {
     self.device = device
-    log = try BootEventLog(files: files).bytes(of: device.address).map { try EventLog(parsing: $0, for: .pcrs) }
+    self.log = log
   }
 
   /// The banks that are held against the log: the one that is quoted, and those of which the start is known too.
