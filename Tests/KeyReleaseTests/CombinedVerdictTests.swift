@@ -85,7 +85,8 @@ import Testing
   }
 
   private func verdict(
-    _ members: [Evidence], enrolled: TPMMint?, releases: JSON = "any", revoked: Set<String> = []
+    _ members: [Evidence], enrolled: TPMMint?, releases: JSON = "any", revoked: Set<String> = [],
+    binding: [UInt8] = nonce
   ) throws -> EvidenceVerdict {
     let evidence = Evidence(try CombinedEvidence(members))
     let enrolment = try enrolled.map { mint in
@@ -96,7 +97,7 @@ import Testing
     return EvidenceAppraiser.standard.appraise(
       EvidenceAppraiser.Question(
         evidence: evidence.json, policy: try policy(evidence, releases: releases).canonicalBytes(),
-        binding: Self.nonce, enrolment: enrolment, revoked: revoked, at: Self.at))
+        binding: binding, enrolment: enrolment, revoked: revoked, at: Self.at))
   }
 
   private var stranger: TPMMint { .p256(P256.PrivateKey.generate()) }
@@ -132,6 +133,14 @@ import Testing
     #expect(try verdict([try report(), try google(by: tpm)], enrolled: tpm).failures == [])
     let other = try verdict([try report(), try google(by: stranger)], enrolled: tpm)
     #expect(other.failures.map(\.id) == ["broker.enrolment"])
+  }
+
+  /// Evidence that was made for something else: another nonce, key, connection or box.
+  @Test func evidenceForAnotherBindingIsRefused() throws {
+    let verdict = try verdict(
+      [try quote(by: tpm), try report()], enrolled: tpm, binding: [UInt8](repeating: 0xD2, count: 32))
+    #expect(verdict.failures.map(\.id).sorted() == ["sev-snp/snp.binding", "tpm/tpm.nonce"])
+    #expect(verdict.registers == [] && !verdict.isAccepted)
   }
 
   /// A release that its owners revoked, however well the evidence fits it.

@@ -74,6 +74,60 @@ import Testing
     #expect(throws: (any Error).self) { try AppraisalPolicy(parsing: text + padding) }
   }
 
+  /// The longest is read, and one more is not.
+  @Test func everyLengthHasALimit() throws {
+    func text(_ count: Int) -> JSON { .string(String(repeating: "n", count: count)) }
+    func hex(_ count: Int) -> JSON { .string(String(repeating: "5a", count: count)) }
+    func anchor(_ name: JSON) -> JSON {
+      [
+        [
+          "name": name, "purpose": "aws-nitro", "assurance": "hardware",
+          "certificate": .string(Base64.encode(NitroRoots.anchors[0].certificate.der)),
+        ]
+      ]
+    }
+    func enrolled(_ name: JSON, _ key: JSON, count: Int = 1) -> JSON {
+      .array([JSON](repeating: ["name": name, "ak": key, "assurance": "software"], count: count))
+    }
+    func value(_ count: Int) -> JSON { Self.changed("references", ["nitro-enclave": ["pcr0": [hex(count)]]]) }
+    func values(_ count: Int) -> JSON {
+      let many = [JSON](repeating: hex(48), count: count)
+      return Self.changed("references", ["nitro-enclave": ["pcr0": .array(many)]])
+    }
+    func registers(_ count: Int) -> JSON {
+      let many = JSONObject((0..<count).map { ("pcr\($0)", .array([hex(48)])) })
+      return Self.changed("references", ["nitro-enclave": .object(many)])
+    }
+    let limits: [(String, longest: [JSON], beyond: [JSON])] = [
+      ("name", [text(128)], [text(129)]), ("anchors", [anchor(text(128))], [anchor(text(129))]),
+      (
+        "enrolled", [enrolled(text(128), hex(34)), enrolled("a", hex(66))],
+        [enrolled(text(129), hex(34)), enrolled("a", hex(33)), enrolled("a", hex(67))]
+      ),
+      ("enrolled", [enrolled("a", hex(34), count: 1024)], [enrolled("a", hex(34), count: 1025)]),
+      (
+        "releases", [Self.changed("name", text(128)), Self.changed("version", text(64))],
+        [Self.changed("name", text(129)), Self.changed("version", text(65))]
+      ),
+      ("releases", [value(20), value(64)], [value(19), value(65)]),
+      ("releases", [values(16), registers(64)], [values(17), registers(65)]),
+      (
+        "releases", [.array([JSON](repeating: Self.release, count: 64))],
+        [.array([JSON](repeating: Self.release, count: 65))]
+      ),
+    ]
+    for (name, longest, beyond) in limits {
+      for value in longest {
+        #expect(throws: Never.self, "\(name)") { try AppraisalPolicy(json: Self.policy(name, value)) }
+      }
+      for value in beyond {
+        #expect("\(name)") {
+          _ = try AppraisalPolicy(json: Self.policy(name, value))
+        } throws: { ($0 as? FieldError)?.field.hasPrefix(name) == true }
+      }
+    }
+  }
+
   @Test func manyMustSign() throws {
     let now: Int64 = 1_700_000_000
     let signers = try (1...3).map {

@@ -65,7 +65,9 @@ import Testing
       members[name] = value
       #expect(throws: FieldError.self, "\(name)") { try RuntimeEvent(json: .object(members), path: "") }
     }
-    #expect(throws: FieldError.self) { try RuntimeEvent(kind: .tool, name: "", digest: Self.digest) }
+    for name in ["", String(repeating: "n", count: RuntimeEvent.maxNameBytes + 1)] {
+      #expect(throws: FieldError.self) { try RuntimeEvent(kind: .tool, name: name, digest: Self.digest) }
+    }
     let one = try event(.tool)
     #expect(throws: FieldError.self) { try RuntimeLog(Array(repeating: one, count: RuntimeLog.maxEvents + 1)) }
   }
