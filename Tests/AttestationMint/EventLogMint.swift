@@ -46,10 +46,13 @@ public struct EventLogMint: Sendable {
     }
   }
 
-  /// Writes an event whose digest is that of `hashed`, and extends it; `logged` is what the log says it was.
-  public mutating func measure(_ register: Int, _ type: UInt32, hashed: [UInt8], logged: [UInt8]) {
-    write(register, type, logged: logged) { $0.hash(hashed) }
-    for bank in banks {
+  /// Writes an event whose digest is that of `hashed`, and extends it; `logged` is what the log says it was. Both in the
+  /// banks given, or in all of them.
+  public mutating func measure(
+    _ register: Int, _ type: UInt32, hashed: [UInt8], logged: [UInt8], in some: [BankAlgorithm]? = nil
+  ) {
+    write(register, type, logged: logged, in: some) { $0.hash(hashed) }
+    for bank in some ?? banks {
       var initial = bank.zeros
       if register == 0 { initial[initial.count - 1] = locality }
       registers[bank, default: [:]][register] = bank.extend(
@@ -58,8 +61,8 @@ public struct EventLogMint: Sendable {
   }
 
   /// The same where the data is what was hashed.
-  public mutating func measure(_ register: Int, _ type: UInt32, _ data: [UInt8]) {
-    measure(register, type, hashed: data, logged: data)
+  public mutating func measure(_ register: Int, _ type: UInt32, _ data: [UInt8], in some: [BankAlgorithm]? = nil) {
+    measure(register, type, hashed: data, logged: data, in: some)
   }
 
   /// Writes an event that nobody extends.
@@ -71,8 +74,10 @@ public struct EventLogMint: Sendable {
   }
 
   public mutating func write(
-    _ register: Int, _ type: UInt32, logged: [UInt8], digest: (BankAlgorithm) -> [UInt8]
+    _ register: Int, _ type: UInt32, logged: [UInt8], in some: [BankAlgorithm]? = nil,
+    digest: (BankAlgorithm) -> [UInt8]
   ) {
+    let banks = some ?? banks
     bytes += Self.little32(UInt32(truncatingIfNeeded: layout == .ccel ? register + 1 : register)) + Self.little32(type)
     if layout == .legacy {
       bytes += digest(.sha1)
@@ -153,6 +158,15 @@ public struct EventLogMint: Sendable {
     for action in ["Exit Boot Services Invocation", "Exit Boot Services Returned with Success"] {
       measure(layout == .ccel ? 1 : 5, 0x8000_0007, [UInt8](action.utf8))
     }
+  }
+
+  /// Firmware that logs two banks, below Windows, which logs one of them.
+  public static func partlyLogged() -> EventLogMint {
+    var mint = machine(.agile([.sha384, .sha256]))
+    for (register, type) in [(11, 0xC), (12, 6), (13, 6), (14, 6), (12, 4)] as [(Int, UInt32)] {
+      mint.measure(register, type, separator, in: [.sha256])
+    }
+    return mint
   }
 
   /// The registers as a quote would sign them, in the strongest bank: those of the firmware that nothing was extended into are zero.

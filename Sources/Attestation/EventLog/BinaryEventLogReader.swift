@@ -13,7 +13,7 @@ struct BinaryEventLogReader {
 
   /// Of an event that belongs to no register.
   private static let noRegister: UInt32 = 0xffff_ffff
-  private static let specIDSignature = [UInt8]("Spec ID Event03\0".utf8)
+  static let specIDSignature = [UInt8]("Spec ID Event03\0".utf8)
   private static let localitySignature = [UInt8]("StartupLocality\0".utf8)
 
   /// A bank as the Spec ID event announces it.
@@ -46,9 +46,11 @@ struct BinaryEventLogReader {
       guard padding == 0 else { break }
       try append(try agileEvent(announced))
     }
+    let banks = announced.compactMap(\.algorithm).filter { bank in
+      events.allSatisfy { !$0.isMeasured || $0.digests[bank] != nil }
+    }
     return EventLog(
-      form: .cryptoAgile, banks: announced.compactMap(\.algorithm), events: events, startupLocality: startupLocality,
-      paddingCount: padding)
+      form: .cryptoAgile, banks: banks, events: events, startupLocality: startupLocality, paddingCount: padding)
   }
 
   private mutating func readLegacy(_ first: LoggedEvent) throws(FieldError) -> EventLog {
@@ -119,17 +121,19 @@ struct BinaryEventLogReader {
     let type = EventType(rawValue: try reader.uint32(littleEndian: "\(field).type"))
     let register = try register(rawRegister, type, field)
     let count = try reader.uint32(littleEndian: "\(field).digestCount")
-    guard Int(count) == announced.count else {
+    // Windows logs what it measures in the one bank that it uses, below firmware that logs them all.
+    guard (1...announced.count).contains(Int(count)) else {
       throw FieldError(
-        field: "\(field).digestCount", expected: "\(announced.count), one of each bank", actual: "\(count)")
+        field: "\(field).digestCount", expected: "1 to \(announced.count), at most one of each bank", actual: "\(count)"
+      )
     }
     var digests: [BankAlgorithm: [UInt8]] = [:]
     var seen: Set<UInt16> = []
-    for _ in announced {
+    for _ in 0..<count {
       let identifier = try reader.uint16(littleEndian: "\(field).algorithm")
       guard let bank = announced.first(where: { $0.identifier == identifier }), seen.insert(identifier).inserted else {
         throw FieldError(
-          field: "\(field).algorithm", expected: "one digest of each bank of the Spec ID event",
+          field: "\(field).algorithm", expected: "at most one digest of each bank of the Spec ID event",
           actual: "0x" + String(identifier, radix: 16))
       }
       let digest = try reader.bytes(bank.byteCount, "\(field).digest")

@@ -1,7 +1,7 @@
 public import CanonicalJSON
 
 /// A log of what was measured into registers, read strictly: every length is checked before anything is taken, nothing may
-/// follow but the padding of a CCEL, and every event has one digest of every bank that the log announces.
+/// follow but the padding of a CCEL, and no event has a digest twice or of a bank that the log does not announce.
 ///
 /// A log is untrusted until a replay yields registers that hardware has signed (``EventLogVerifier``).
 public struct EventLog: Sendable, Hashable {
@@ -21,7 +21,8 @@ public struct EventLog: Sendable, Hashable {
   }
 
   public let form: Form
-  /// The banks that every event has a digest of, as far as this program computes them.
+  /// The banks that every event has a digest of which was extended, as far as this program computes them. A bank that some
+  /// event was left out of cannot be replayed: the event may have been extended there all the same.
   public let banks: [BankAlgorithm]
   public let events: [LoggedEvent]
   /// The locality that started the TPM, with which PCR 0 begins (section 10.4.5.3); nil where the log does not say.
@@ -56,6 +57,11 @@ public struct EventLog: Sendable, Hashable {
       var reader = BinaryEventLogReader(bytes, family: family)
       self = try reader.read()
     }
+  }
+
+  /// Whether bytes begin as logs of TPM 2.0 and TDX do: with an event whose data begins with this signature.
+  static func isMarked(_ bytes: [UInt8]) -> Bool {
+    bytes.dropFirst(32).starts(with: BinaryEventLogReader.specIDSignature)
   }
 
   /// What the registers hold after all events of a bank, by index; registers into which nothing was extended are absent.

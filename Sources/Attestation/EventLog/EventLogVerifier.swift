@@ -40,7 +40,7 @@ enum EventLogVerifier {
     let bank = registers.algorithm
     guard log.banks.contains(bank) else {
       checks.fail(
-        .eventLogReplay, expected: "digests of \(bank.rawValue)",
+        .eventLogReplay, expected: "digests of \(bank.rawValue) in every event",
         actual: log.banks.map(\.rawValue).joined(separator: ", "))
       return nil
     }

@@ -54,7 +54,18 @@ public struct Evidence: Sendable {
     }
     throw FieldError(
       field: "", expected: "\(Self.format), or evidence in a form that a platform hands out",
-      actual: "\(file.bytes.count) bytes of something else")
+      actual: Self.nature(of: file.bytes))
+  }
+
+  /// What people take for evidence and hand over by itself, or how long it is.
+  private static func nature(of bytes: [UInt8]) -> String {
+    if EventLog.isMarked(bytes) { return "an event log, which nobody signs: give it beside the quote of its registers" }
+    // Versions 3 to 5 of Intel's quotes with ECDSA, of an enclave.
+    let start = [UInt8](bytes.prefix(8))
+    if start.count == 8, (3...5).contains(start[0]), Array(start[1...]) == [0, 2, 0, 0, 0, 0, 0] {
+      return "a quote of an SGX enclave, which is no kind of evidence here"
+    }
+    return "\(bytes.count) bytes of something else"
   }
 
   private static func recognise<Content: EvidenceFormat>(

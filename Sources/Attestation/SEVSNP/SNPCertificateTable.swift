@@ -29,7 +29,7 @@ enum SNPCertificateTable {
     }
   }
 
-  /// The certificates of the table, the one of the chip or the provider first. nil where the bytes are no such table;
+  /// The certificates of the table, in DER or as PEM, the one of the chip or the provider first. nil where the bytes are no such table;
   /// entries of unknown kinds are passed over, since nothing is trusted for standing in a table.
   static func certificates(_ bytes: [UInt8]) -> [[UInt8]]? {
     guard bytes.count <= Limits.bytes else { return nil }
@@ -43,7 +43,9 @@ enum SNPCertificateTable {
       let start = Int(offset)
       guard start <= bytes.count, Int(length) <= bytes.count - start else { return nil }
       if let entry = Entry(guid), entry != .crl {
-        found.append((entry, Array(bytes[start..<start + Int(length)])))
+        let content = Array(bytes[start..<start + Int(length)])
+        // Hosts pass on the files that their owner gave them, whatever the form.
+        for der in AttachedCertificates.pem(content) ?? [content] { found.append((entry, der)) }
       }
     }
     guard !found.isEmpty else { return nil }

@@ -3,16 +3,18 @@ import Cryptography
 
 extension SNPEvidence {
   /// Reads a bare report, one that the host's table of certificates follows, the answer of `/dev/sev-guest`, dstack's envelope,
-  /// and a report in hexadecimal or base64; certificates from attachments in PEM, DER or a host's table.
+  /// what configfs-tsm hands out as JSON, and a report in hexadecimal or base64, in lines or not; certificates from attachments
+  /// (``AttachedCertificates``).
   public static func recognise(_ file: RawEvidence) throws(FieldError) -> SNPEvidence? {
     if let envelope = try DstackSNPEnvelope.contents(file.bytes) {
       return try SNPEvidence(report: envelope.report, among: envelope.certificates, file.attachments)
     }
+    if let tsm = TSMReport(file.bytes) {
+      let table = tsm.auxiliary.map { [(name: "auxblob", bytes: $0)] } ?? []
+      return try binary(tsm.report, table + file.attachments)
+    }
     if let evidence = try binary(file.bytes, file.attachments) { return evidence }
-    guard file.bytes.count <= Limits.reportBytes * 2 else { return nil }
-    var text = String(decoding: file.bytes, as: UTF8.self)
-    while text.last?.isWhitespace ?? false { text.removeLast() }
-    guard let bytes = Hex.decode(text) ?? Base64.decode(text) else { return nil }
+    guard let bytes = TDXText.decoded(TDXText.trimmed(file.bytes)) else { return nil }
     return try binary(bytes, file.attachments)
   }
 

@@ -24,7 +24,7 @@ struct TDXAttachments {
       certificates.append(certificate)
     } else if let json = try? JSON(parsing: bytes, limits: .document(maxBytes: Evidence.maxBytes)) {
       try read(json, bytes)
-    } else if Self.isEventLog(bytes) {
+    } else if EventLog.isMarked(bytes) {
       eventLog = bytes
     } else {
       readText(bytes)
@@ -57,11 +57,6 @@ struct TDXAttachments {
     } else if let der = Hex.decode(TDXText.trimmed(bytes).lowercased()) {
       if let list = try? CertificateRevocationList(der: der) { lists.append(list) }
     }
-  }
-
-  /// A TCG event log begins with an event whose data begins with this.
-  private static func isEventLog(_ bytes: [UInt8]) -> Bool {
-    bytes.dropFirst(32).starts(with: Array("Spec ID Event03\0".utf8))
   }
 
   private static func percentDecoded(_ text: String) -> String {

@@ -3,7 +3,8 @@ import Cryptography
 
 extension TDXEvidence {
   /// Raw forms: the quote itself, alone, in a buffer of zeros, in hexadecimal or base64; a JSON object with the member
-  /// `quote` (dstack's answers, trustee's evidence); dstack's attestation, as bytes or in the member `attestation`. Beside
+  /// `quote` (dstack's answers, trustee's evidence; in the member `tdx`, Intel Trust Authority's); what configfs-tsm hands out,
+  /// as JSON; dstack's attestation, as bytes or in the member `attestation`. Beside
   /// them collateral and logs (``TDXAttachments``).
   public static func recognise(_ file: RawEvidence) throws(FieldError) -> TDXEvidence? {
     guard let found = try found(in: file.bytes) else { return nil }
@@ -44,16 +45,22 @@ extension TDXEvidence {
     {
       return Found(quote: attestation.quote, eventLog: attestation.eventLog)
     }
-    guard let text = object["quote"]?.string, let quote = TDXText.decoded(text), isQuote(quote) else { return nil }
-    var found = Found(quote: quote, eventLog: try eventLog(of: object))
+    if let tsm = TSMReport(json) { return isQuote(tsm.report) ? Found(quote: tsm.report) : nil }
+    // Intel Trust Authority's client puts what it has of a domain into a member.
+    let holder = object["tdx"]?.object ?? object
+    guard let text = holder["quote"]?.string, let quote = TDXText.decoded(text), isQuote(quote) else { return nil }
+    var found = Found(quote: quote, eventLog: try eventLog(of: holder))
     if let collateral = object["collateral"] { found.collateral = try TDXAttachments.collateral(json: collateral) }
     return found
   }
 
-  /// dstack's `event_log` is a JSON array, or the text of one; trustee's `cc_eventlog` is the CCEL in base64.
+  /// dstack's `event_log` is a JSON array, or the text of one, and that of other tools the CCEL in base64, as is trustee's
+  /// `cc_eventlog`.
   private static func eventLog(of object: JSONObject) throws(FieldError) -> [UInt8]? {
     switch object["event_log"] {
-    case .string(let text)?: return Array(text.utf8)
+    case .string(let text)?:
+      let binary = TDXText.decoded(text)
+      return binary.map(EventLog.isMarked) ?? false ? binary : Array(text.utf8)
     case .array(let events)?: return JSON.array(events).canonicalBytes()
     case nil, .null?: break
     case let other?: throw FieldError(field: "event_log", expected: "a list of events", actual: other.summary)

@@ -108,6 +108,12 @@ import Testing
     odd.measure(3, 4, [1, 0, 0, 0])
     cases.append(Case(registers: odd.signed, log: logs.count, end: odd.bytes.count))
     logs.append(odd.bytes)
+    let partly = EventLogMint.partlyLogged()
+    for (bank, values) in partly.registers.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+      cases += Self.changes(
+        of: partly.bytes, logs.count, MeasuredRegisters(pcrs: values, algorithm: bank), most: 100)
+    }
+    logs.append(partly.bytes)
     // Phases, runtime events and their absence.
     let mint = EventLogMint.machine(.agile([.sha256]))
     let bank = BankAlgorithm.sha256

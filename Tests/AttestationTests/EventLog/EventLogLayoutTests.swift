@@ -95,7 +95,7 @@ import Testing
 
   // MARK: Banks
 
-  @Test func everyEventHasOneDigestOfEachBank() {
+  @Test func noEventHasADigestTwiceOrOfAnotherBank() {
     let mint = EventLogMint.machine(.agile([.sha1, .sha256]))
     let fields = EventLogField.all(in: mint.bytes)
     guard let count = fields.last(where: { $0.kind == .count })?.range.lowerBound else {
@@ -116,6 +116,26 @@ import Testing
       let changed = mint.bytes[..<(count + 4)] + digests + mint.bytes[(count + 60)...]
       #expect(EventLogOutcome.of(Array(changed), mint.signed).succeeds == isSound)
     }
+  }
+
+  /// Windows logs what it measures in the bank that it uses, below firmware that logs them all.
+  @Test func aBankThatAnEventIsLeftOutOfIsNotReplayed() throws {
+    let mint = EventLogMint.partlyLogged()
+    let log = try EventLog(parsing: mint.bytes, for: .pcrs)
+    #expect(log.banks == [.sha256])
+    let sha256 = MeasuredRegisters(pcrs: try #require(mint.registers[.sha256]), algorithm: .sha256)
+    #expect(EventLogOutcome.of(mint, sha256).succeeds)
+    // The other bank holds what its digests yield; whether it was extended with the rest, the log does not say.
+    let sha384 = MeasuredRegisters(pcrs: try #require(mint.registers[.sha384]), algorithm: .sha384)
+    #expect(EventLogOutcome.of(mint, sha384).failed == ["eventlog.replay"])
+    // What is extended nowhere needs no digests.
+    var noted = EventLogMint.machine(.agile([.sha384, .sha256]))
+    noted.write(0, 3, logged: [1], in: [.sha256]) { $0.zeros }
+    #expect(try EventLog(parsing: noted.bytes, for: .pcrs).banks == [.sha384, .sha256])
+    // An event that was extended in no bank is none.
+    var empty = mint
+    empty.write(12, 6, logged: [1], in: []) { $0.zeros }
+    #expect(EventLogOutcome.of(empty, sha256).failed == ["eventlog.format"])
   }
 
   /// Offsets in the first event: digest at 8, Spec ID data at 32.

@@ -37,7 +37,25 @@ import Testing
     let whole = SNPEvidence(report: report, certificates: mint.certificates)
     let pem = mint.certificates.map { PEM.encode($0, label: "CERTIFICATE") }
     let response: [UInt8] = [0, 0, 0, 0, 0xA0, 4, 0, 0] + [UInt8](repeating: 0, count: 24) + report
+    let lines = stride(from: 0, to: report.count, by: 30).map {
+      Hex.encode(Array(report[$0..<min($0 + 30, report.count)]))
+    }
+    let chain: JSON = .string(pem.dropFirst().joined())
+    let answer = JSON.object(["vcekCert": .string(pem[0]), "tcbm": "DB18000000000004", "certificateChain": chain])
+      .canonicalBytes()
+    let table = try Self.table([(Self.vcekGUID, Array(pem[0].utf8)), (Self.askGUID, Array(pem[1].utf8))])
+    let tsm: JSON = [
+      "outblob": .string(Base64.encodeURL(report)), "auxblob": .string(Base64.encodeURL(table)),
+      "provider": "sev_guest\n",
+    ]
+    let capitals: JSON = ["OutBlob": .string(Base64.encode(report)), "AuxBlob": "", "Provider": "sev_guest"]
     let forms: [(String, [UInt8], [[UInt8]])] = [
+      ("hexadecimal in lines", Array(lines.joined(separator: "\n").utf8), mint.certificates),
+      ("capital hexadecimal", Array(Hex.encode(report).uppercased().utf8), mint.certificates),
+      ("base64url", Array(Base64.encodeURL(report).utf8), mint.certificates),
+      ("a host's answer", report, [answer]), ("the same in base64", report, [Array(Base64.encode(answer).utf8)]),
+      ("PEM in a table", report, [table]), ("configfs-tsm", tsm.canonicalBytes(), []),
+      ("configfs-tsm in capitals", capitals.canonicalBytes(), mint.certificates),
       ("DER", report, mint.certificates), ("other order", report, mint.certificates.reversed()),
       ("PEM", report, pem.map { Array($0.utf8) }), ("one PEM", report, [Array(pem.joined().utf8)]),
       ("hexadecimal", Array(Hex.encode(report).utf8) + [0x0A], mint.certificates),

@@ -26,6 +26,8 @@ import Testing
       Self.json(["quote": .string(Base64.encode(quote)), "cc_eventlog": .null, "further": 1]),
       Self.json(["attestation": .string(Hex.encode(Self.attestation(quote, events: 0)))]),
       Self.attestation(quote, events: 0),
+      Self.json(["tdx": ["quote": .string(Base64.encode(quote)), "runtime_data": .null]]),
+      Self.json(["outblob": .string(Base64.encodeURL(quote)), "auxblob": "", "provider": "tdx_guest\n"]),
     ] { #expect(try Self.read(form) == evidence) }
     let log = Self.text("[]")
     let logged = TDXEvidence(quote: quote, logs: MeasurementLogs(eventLog: log))
@@ -33,6 +35,22 @@ import Testing
       Self.json(["quote": .string(hex), "event_log": "[]"]), Self.json(["quote": .string(hex), "event_log": []]),
       Self.json(["quote": .string(hex), "cc_eventlog": .string(Base64.encode(log))]),
     ] { #expect(try Self.read(form) == logged) }
+    let ccel = EventLogMint.machine(.ccel).bytes
+    let members: JSON = ["quote": .string(hex), "event_log": .string(Base64.encode(ccel))]
+    for form in [Self.json(["tdx": members]), members.canonicalBytes()] {
+      #expect(try Self.read(form)?.logs.eventLog == ccel)
+    }
+  }
+
+  @Test func whatIsNoEvidenceIsNamed() {
+    for (bytes, words) in [
+      (EventLogMint.machine(.ccel).bytes, "event log"),
+      ([3, 0, 2, 0, 0, 0, 0, 0] + [UInt8](repeating: 7, count: 1000), "SGX"),
+      ([1, 2, 3], "3 bytes"),
+    ] {
+      let error = #expect(throws: FieldError.self) { try Self.read(bytes) }
+      #expect(error?.actual.contains(words) ?? false, "\(words)")
+    }
   }
 
   /// dstack's attestation with events in the registers 0, 1, ..., one each.

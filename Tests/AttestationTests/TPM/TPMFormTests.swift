@@ -87,6 +87,12 @@ import Testing
     for (field, bytes) in refused { #expect(Self.field { try TPMTPublic(bytes) } == field) }
   }
 
+  @Test func anEventLogIsKnownByItsMark() {
+    let log = EventLogMint.machine(.agile([.sha256])).bytes
+    let file = RawEvidence(bytes: [], attachments: [("firmware.bin", log)])
+    #expect(TPMAttachments(file).eventLog == log)
+  }
+
   @Test func quotesAndSignaturesHaveALimit() throws {
     let quote = #expect(throws: FieldError.self) { try TPMQuote([UInt8](repeating: 0, count: TPMQuote.maxBytes + 1)) }
     #expect(quote?.expected == "at most \(TPMQuote.maxBytes) bytes")

@@ -73,7 +73,8 @@ class EventLogReader {
       if (padding > 0) break;
       await this.append(this.agileEvent(announced));
     }
-    const banks = announced.map(({ bank }) => bank).filter((bank) => bank !== null);
+    const isWhole = (bank) => this.events.every(({ type, digests }) => type === eventTypes.noAction || digests.has(bank));
+    const banks = announced.map(({ bank }) => bank).filter((bank) => bank !== null && isWhole(bank));
     return { form: "crypto-agile", banks, events: this.events, startupLocality: this.startupLocality, padding };
   }
 
@@ -130,14 +131,17 @@ class EventLogReader {
     const type = this.reader.little(4, `${field}.type`);
     const register = this.register(raw, type, field);
     const count = this.reader.little(4, `${field}.digestCount`);
-    if (count !== announced.length) throw new FieldError(`${field}.digestCount`, `${announced.length}, one of each bank`, `${count}`);
+    // Windows logs what it measures in the one bank that it uses, below firmware that logs them all.
+    if (count < 1 || count > announced.length) {
+      throw new FieldError(`${field}.digestCount`, `1 to ${announced.length}, at most one of each bank`, `${count}`);
+    }
     const digests = new Map();
     const seen = new Set();
     for (let index = 0; index < count; index++) {
       const identifier = this.reader.little(2, `${field}.algorithm`);
       const found = announced.find((one) => one.identifier === identifier);
       if (found === undefined || seen.has(identifier)) {
-        throw new FieldError(`${field}.algorithm`, "one digest of each bank of the Spec ID event", `0x${identifier.toString(16)}`);
+        throw new FieldError(`${field}.algorithm`, "at most one digest of each bank of the Spec ID event", `0x${identifier.toString(16)}`);
       }
       seen.add(identifier);
       const digest = this.reader.take(found.size, `${field}.digest`);
@@ -440,7 +444,7 @@ async function verifyEventLog(bytes, registers, continued, checks) {
   checks.pass("eventlog.format", `${log.form}, ${log.events.length} events`);
   const { bank } = registers;
   if (!log.banks.includes(bank)) {
-    checks.fail("eventlog.replay", `digests of ${bank}`, log.banks.join(", "));
+    checks.fail("eventlog.replay", `digests of ${bank} in every event`, log.banks.join(", "));
     return null;
   }
   const hasSoundData = await checkEventData(log, registers, checks);

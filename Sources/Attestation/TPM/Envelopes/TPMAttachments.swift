@@ -45,7 +45,7 @@ struct TPMAttachments {
   /// What has no mark of its own goes by its size, and last by its name.
   private mutating func takeUnmarked(_ name: String, _ bytes: [UInt8]) {
     let name = name.lowercased()
-    if name.contains("log") || name.contains("measurements") {
+    if EventLog.isMarked(bytes) || name.contains("log") || name.contains("measurements") {
       eventLog = bytes
     } else if name.contains("sig") || (bytes.first == 0x30 && bytes.count <= 72) {
       signature = bytes
