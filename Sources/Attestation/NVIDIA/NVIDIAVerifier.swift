@@ -34,9 +34,10 @@ enum NVIDIAVerifier {
     var anchor: TrustAnchor?
     if let signer {
       anchor = chain(from: signer, in: context, into: &checks)
+      let isSigned = signer.key.isValid(report.signature, for: report.signedBytes)
       checks.require(
-        .nvidiaSignature, signer.key.isValid(report.signature, for: report.signedBytes),
-        expected: "the signature of the key in the certificate", actual: "ECDSA P-384 with SHA-384")
+        .nvidiaSignature, isSigned, expected: "the signature of the key in the certificate",
+        actual: isSigned ? "ECDSA P-384 with SHA-384" : "another one")
       firmware(report, signer.leaf, into: &checks)
     }
     checks.bind(.nvidiaNonce, report.nonce, to: context.binding, fixedWidth: true)

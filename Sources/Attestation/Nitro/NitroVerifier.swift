@@ -58,9 +58,10 @@ enum NitroVerifier {
     let signer = signer(document, into: &checks)
     let path = signer.flatMap { chain(from: $0, in: context, into: &checks) }
     if let signer {
+      let isSigned = message.isSigned(by: signer.key)
       checks.require(
-        .nitroSignature, message.isSigned(by: signer.key), expected: "the signature of the key in the certificate",
-        actual: "ECDSA P-384 with SHA-384")
+        .nitroSignature, isSigned, expected: "the signature of the key in the certificate",
+        actual: isSigned ? "ECDSA P-384 with SHA-384" : "another one")
     }
     timestamp(of: document, path?.chain ?? [], in: context, into: &checks)
     let bound = binding(of: document, in: context, into: &checks)

@@ -108,9 +108,9 @@ public struct TDXQuote: Sendable, Hashable {
     guard holds else { throw FieldError(field: "quote.\(field)", expected: expected, actual: "\(actual)") }
   }
 
-  /// The sizes of the buffers in which platforms hand quotes out, filled up with zeros: those that Intel's quoting library
-  /// announces for its quotes (5006, and 5010 from simulators), and round ones (Google's hosts give 8000 bytes).
-  static func isBufferSize(_ count: Int) -> Bool {
-    count == 5006 || count == 5010 || (count >= 4096 && count.isMultiple(of: 16))
+  /// Whether platforms hand a quote out in a buffer of this size, filled up with zeros: Intel's quoting library announces 70
+  /// bytes more than its quotes have (5006 and 5010 mostly, as the certificates are long), and Google's hosts give 8000.
+  static func isBuffer(of count: Int, trailing: Int) -> Bool {
+    trailing == 70 || count == 5006 || count == 5010 || (count >= 4096 && count.isMultiple(of: 16))
   }
 }

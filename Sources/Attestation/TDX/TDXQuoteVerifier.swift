@@ -50,7 +50,7 @@ public enum TDXQuoteVerifier {
     let trailing = quote.trailing
     if trailing.isEmpty { return checks.pass(.tdxLength, "\(count) bytes") }
     checks.require(
-      .tdxLength, trailing.allSatisfy { $0 == 0 } && TDXQuote.isBufferSize(count),
+      .tdxLength, trailing.allSatisfy { $0 == 0 } && TDXQuote.isBuffer(of: count, trailing: trailing.count),
       expected: "nothing after the quote, or the zeros of a buffer of a known size",
       actual: "\(count - trailing.count) bytes, then \(trailing.count) "
         + "\(trailing.allSatisfy { $0 == 0 } ? "zeros" : "bytes that nobody signed") in \(count)")

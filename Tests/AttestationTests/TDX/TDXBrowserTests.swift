@@ -19,6 +19,13 @@ import Testing
       change(&mint)
       add("\(name) (\(check))", try mint.evidence(), TDXSamples.policyJSON(anchors: [mint.anchorJSON]), TDXMint.time)
     }
+    for count in [0, 69, 70, 71] {
+      let mint = try TDXMint()
+      let whole = try mint.evidence()
+      let evidence = TDXEvidence(
+        quote: whole.quote + [UInt8](repeating: 0, count: count), collateral: whole.collateral)
+      add("\(count) zeros behind", evidence, TDXSamples.policyJSON(anchors: [mint.anchorJSON]), TDXMint.time)
+    }
     let mint = try TDXPolicyTests.mint()
     for (member, accepts, refuses, _) in TDXPolicyTests.rules {
       for value in [accepts, refuses] {

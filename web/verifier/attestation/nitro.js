@@ -113,7 +113,7 @@ async function verifyNitroDocument(bytes, subject, context, checks) {
   const path = signer === null ? null : await nitroChain(signer, context, checks);
   if (signer !== null) {
     const isSigned = await verifyECDSA(signer.leaf.key, message.signature, message.signedBytes, "SHA-384");
-    checks.require("nitro.signature", isSigned, "the signature of the key in the certificate", "ECDSA P-384 with SHA-384");
+    checks.require("nitro.signature", isSigned, "the signature of the key in the certificate", isSigned ? "ECDSA P-384 with SHA-384" : "another one");
   }
   const at = Math.max(0, context.at);
   const from = Math.max(...(path?.chain ?? []).map(({ notBefore }) => notBefore));

@@ -106,9 +106,9 @@ function tdxReadEnclave(bytes) {
   return enclave;
 }
 
-/** The sizes of the buffers, filled up with zeros, in which platforms hand quotes out. */
-function tdxIsBufferSize(count) {
-  return count === 5006 || count === 5010 || (count >= 4096 && count % 16 === 0);
+/** Whether platforms hand a quote out in a buffer of this size, filled up with zeros: Intel's quoting library announces 70 bytes more. */
+function tdxIsBuffer(count, trailing) {
+  return trailing === 70 || count === 5006 || count === 5010 || (count >= 4096 && count % 16 === 0);
 }
 
 /** The blocks of PEM in certification data, which may end with one zero byte. Throws FieldError. */
@@ -509,7 +509,7 @@ async function verifyTDXQuote(bytes, collateral, context, checks) {
   }
   checks.pass("tdx.format", `version ${quote.version}, TD report ${quote.report.type === 2 ? "1.0" : "1.5"}`);
   const { trailing, report, enclave } = quote;
-  const isPadding = trailing.length === 0 || (trailing.every((byte) => byte === 0) && tdxIsBufferSize(bytes.length));
+  const isPadding = trailing.length === 0 || (trailing.every((byte) => byte === 0) && tdxIsBuffer(bytes.length, trailing.length));
   checks.require("tdx.length", isPadding, "nothing after the quote, or the zeros of a buffer of a known size", `${trailing.length} bytes after the quote`);
   await tdxAttestationKey(quote, checks);
   const anchors = await tdxAnchors(context);
