@@ -50,7 +50,15 @@ public struct TDXMint: Sendable {
     0x0F, 0x7C, 0x15, 0x63, 0xF1, 0xBA, 0xBD, 0xDF, 0x63, 0x40, 0xC8, 0x2E, 0x0E, 0x54, 0xA8, 0xC5,
   ]
 
-  private let root: CertificateMint
+  /// In the place of the certificates, the revocation lists and the signed documents that would be made.
+  public var certificates: [[UInt8]]?
+  public var rootCRL: [UInt8]?
+  public var pckCRL: [UInt8]?
+  public var signerCertificate: [UInt8]?
+  public var tcbInfoText: [UInt8]?
+  public var qeIdentityText: [UInt8]?
+
+  public let root: CertificateMint
   private let authorityKey = P256.PrivateKey.generate()
   private let platformKey = P256.PrivateKey.generate()
   private let attestationKey = P256.PrivateKey.generate()
@@ -77,7 +85,7 @@ public struct TDXMint: Sendable {
 
   // MARK: The quote
 
-  static let layout: [(name: String, count: Int)] = [
+  public static let layout: [(name: String, count: Int)] = [
     ("tee-tcb-svn", 16), ("mrseam", 48), ("mrsignerseam", 48), ("seam-attributes", 8), ("attributes", 8), ("xfam", 8),
     ("mrtd", 48), ("mrconfigid", 48), ("mrowner", 48), ("mrownerconfig", 48), ("rtmr0", 48), ("rtmr1", 48),
     ("rtmr2", 48), ("rtmr3", 48), ("report-data", 64), ("tee-tcb-svn2", 16), ("mrservicetd", 48),
@@ -115,11 +123,16 @@ public struct TDXMint: Sendable {
 
   // MARK: Certificates
 
-  private func authority() throws -> CertificateMint {
+  public func authority() throws -> CertificateMint {
     try root.authority(authorityName, key: .p256(authorityKey), serialNumber: Self.authoritySerial, pathLength: 0)
   }
 
   private func certificatesPEM() throws -> String {
+    try (certificates ?? chain()).map { PEM.encode($0, label: "CERTIFICATE") }.joined()
+  }
+
+  /// DER of the platform's certificate, of its authority's and of the root's.
+  public func chain() throws -> [[UInt8]] {
     let authority = try authority()
     let value = sgxExtension ?? encodedPlatform()
     let leaf = try authority.leaf(
@@ -127,7 +140,7 @@ public struct TDXMint: Sendable {
       usage: [.digitalSignature, .contentCommitment],
       extensions: value.isEmpty
         ? [] : [CertificateExtension(PCKPlatform.extensionOID, isCritical: false, value: value)])
-    return [leaf, authority.certificate, root.certificate].map { PEM.encode($0.der, label: "CERTIFICATE") }.joined()
+    return [leaf.der, authority.certificate.der, root.certificate.der]
   }
 
   /// The SGX extension of the platform.
@@ -156,16 +169,16 @@ public struct TDXMint: Sendable {
     let signer = try root.leaf(
       signerName, publicKey: .p256(signerKey.publicKey), serialNumber: Self.signerSerial,
       usage: [.digitalSignature, .contentCommitment])
-    let chain = [signer.der, root.certificate.der]
+    let chain = [signerCertificate ?? signer.der, root.certificate.der]
     return TDXCollateral(
-      tcbInfo: try sign(tcbInfo), tcbInfoChain: chain, qeIdentity: try sign(qeIdentity), qeIdentityChain: chain,
-      pckCRL: try authority().revocationList(revoking: revokedByAuthority).der,
-      rootCRL: try root.revocationList(revoking: revokedByRoot).der)
+      tcbInfo: try sign(tcbInfoText ?? JSON.object(tcbInfo).canonicalBytes()), tcbInfoChain: chain,
+      qeIdentity: try sign(qeIdentityText ?? JSON.object(qeIdentity).canonicalBytes()), qeIdentityChain: chain,
+      pckCRL: try pckCRL ?? authority().revocationList(revoking: revokedByAuthority).der,
+      rootCRL: try rootCRL ?? root.revocationList(revoking: revokedByRoot).der)
   }
 
-  private func sign(_ document: JSONObject) throws -> IntelDocument {
-    let bytes = JSON.object(document).canonicalBytes()
-    return IntelDocument(document: bytes, signature: try signerKey.sign(bytes).p1363)
+  private func sign(_ bytes: [UInt8]) throws -> IntelDocument {
+    IntelDocument(document: bytes, signature: try signerKey.sign(bytes).p1363)
   }
 }
 

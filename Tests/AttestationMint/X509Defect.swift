@@ -19,7 +19,7 @@ public struct X509Defect: Sendable, CustomStringConvertible {
   public static let ofThePath: Set<String> = [
     "issuer of another name", "issuer's name of another string type", "expired", "not yet valid",
     "RSA's algorithm under a key on a curve", "an unknown critical extension", "critical name constraints",
-    "usage for signing certificates only",
+    "usage for signing certificates only", "a name of nobody, named critically elsewhere",
   ]
 
   private static func ext(_ oid: OID, critical: Bool = false, _ value: [UInt8]) -> [UInt8] {
@@ -33,13 +33,15 @@ public struct X509Defect: Sendable, CustomStringConvertible {
   private static func purposes(_ count: UInt64) -> [UInt8] {
     CertificateExtension.extendedKeyUsage((0..<count).map { OID(1, 3, 6, 1, 4, 1, 99999, 3, $0) }).der
   }
-  private static func name(_ count: Int) -> [UInt8] {
+  static func name(_ count: Int) -> [UInt8] {
     DistinguishedName((0..<count).map { DistinguishedName.Attribute(type: .commonName, value: "\($0)") }).der
   }
   private static let usageBytes = DERWriter.objectIdentifier(OID.keyUsage)
 
   /// All of them, the first being none.
-  public static let all: [X509Defect] = [
+  public static let all = fields + forms
+
+  private static let fields: [X509Defect] = [
     X509Defect("none", accepted: true) { _ in },
     X509Defect("serial number zero", accepted: true) { $0.serialNumber = DERWriter.integer([0]) },
     X509Defect("serial number of 20 bytes", accepted: true) {

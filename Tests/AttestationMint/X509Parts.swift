@@ -14,6 +14,8 @@ public struct X509Parts: Sendable {
   public var outerAlgorithm: [UInt8]
   /// The whole of `[3]`, in the place of `extensions`.
   public var extensionField: [UInt8]?
+  /// Bits of the signature's last byte that do not belong to it.
+  public var unusedBits: UInt8 = 0
   /// After the signature, inside the outer sequence.
   public var tail: [UInt8] = []
 
@@ -35,6 +37,7 @@ public struct X509Parts: Sendable {
     let list = extensionField ?? DERWriter.element(0xA3, DERWriter.element(0x30, extensions.flatMap { $0 }))
     let tbs = DERWriter.sequence(
       version, serialNumber, innerAlgorithm, issuer, validity, subject, publicKey, uniqueIdentifiers, list)
-    return DERWriter.sequence(tbs, outerAlgorithm, DERWriter.bitString(try key.sign(tbs)), tail)
+    let signature = DERWriter.element(0x03, [unusedBits] + (try key.sign(tbs)))
+    return DERWriter.sequence(tbs, outerAlgorithm, signature, tail)
   }
 }

@@ -21,8 +21,13 @@ enum BrowserVerifier {
     var binding: Binding
   }
 
-  /// Expects the page to say of every case what this package says. One process for all of them.
+  /// Expects the page to say of every case what this package says.
   static func expectAgreement(_ cases: [Case]) throws {
+    for (item, page) in zip(cases, try page(cases)) { #expect(page == ours(item), "\(item.name)") }
+  }
+
+  /// What the page says of each case. One process for all of them.
+  static func page(_ cases: [Case]) throws -> [JSON] {
     let directory = try TemporaryDirectory()
     let page = directory.path + "/verify.html"
     let build = try Subprocess.run("\(Vectors.packageRoot)/scripts/build-verifier", ["--output", page])
@@ -39,7 +44,7 @@ enum BrowserVerifier {
     try #require(run.status == 0, "\(run.errors)")
     let results = try JSON(parsing: run.output, limits: .document(maxBytes: 256 << 20)).array ?? []
     try #require(results.count == cases.count)
-    for (item, page) in zip(cases, results) { #expect(page == ours(item), "\(item.name)") }
+    return results
   }
 
   /// What this package says, in the driver's form.

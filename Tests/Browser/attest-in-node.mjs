@@ -1,6 +1,6 @@
 // Verifies evidence with the script of verify.html in Node. Usage: attest-in-node.mjs <verify.html> <cases.json>
 // Cases: [{ evidence, policy, at, nonce }], nonce in hexadecimal or "any"; writes for each { verdict, deadline, checks: [{ id, title, state }] },
-// or { error: field } where the evidence or the policy cannot be read.
+// or { error: field } where the evidence or the policy cannot be read, and { crash } where the page itself fails.
 import { readFileSync } from "node:fs";
 
 const [page, cases] = process.argv.slice(2);
@@ -17,8 +17,7 @@ for (const item of parseJSON(new Uint8Array(readFileSync(cases)), limits)) {
     const checks = report.checks.map(({ id, state }) => ({ id, title: checkTitle(id), state }));
     results.push({ verdict: report.verdict, deadline: report.deadline, checks });
   } catch (error) {
-    if (error.field === undefined) throw error;
-    results.push({ error: error.field });
+    results.push(error.field === undefined ? { crash: String(error.stack) } : { error: error.field });
   }
 }
 process.stdout.write(JSON.stringify(results));

@@ -235,8 +235,20 @@ class FieldReader {
   }
 
   finish() {
-    for (const name of this.left) throw new FieldError(this.at(name), "no such member", "present");
+    if (this.left.size === 0) return;
+    const [first] = [...this.left].sort();
+    throw new FieldError(this.at(plainName(first)), "no such member", "present");
   }
+}
+
+/** A member's name inside a path: quoted and escaped where it is not plain, since whoever wrote the document chose it. */
+function plainName(name) {
+  if (/^[A-Za-z0-9_-]{1,64}$/.test(name)) return name;
+  const escaped = [...name].slice(0, 64).map((c) => {
+    if (c === '"' || c === "\\") return `\\${c}`;
+    return c >= " " && c <= "~" ? c : `\\u{${c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}}`;
+  });
+  return `"${escaped.join("")}${[...name].length > 64 ? "..." : ""}"`;
 }
 
 class FieldError extends Error {

@@ -21,8 +21,8 @@ public struct AzurePolicy: PlatformPolicy {
   let tdx: TDXQuotePolicy?
   let demandsSecureBoot: Bool
   let forbidsConsole: Bool
-  let machines: Accepted<String>
-  let userData: Accepted<String>
+  let machines: Accepted<ExactText>
+  let userData: Accepted<ExactText>
   let quote: QuotePolicy
   let measurements: MeasurementPolicy
   private let written: JSONObject
@@ -38,9 +38,9 @@ public struct AzurePolicy: PlatformPolicy {
     }
     demandsSecureBoot = try Self.demands(&reader, "secureBoot", true, &written)
     forbidsConsole = try Self.demands(&reader, "console", false, &written)
-    machines = try reader.accepted("machines", &written) { (1...64).contains($0.utf8.count) ? $0 : nil }
+    machines = try reader.accepted("machines", &written) { (1...64).contains($0.utf8.count) ? ExactText($0) : nil }
     userData = try reader.accepted("userData", &written) { text in
-      Hex.decode(text).flatMap { (1...64).contains($0.count) ? text : nil }
+      Hex.decode(text).flatMap { (1...64).contains($0.count) ? ExactText(text) : nil }
     }
     quote = try QuotePolicy(members: &reader)
     measurements = try MeasurementPolicy(members: &reader)
@@ -123,7 +123,7 @@ public struct AzurePolicy: PlatformPolicy {
 
   private struct MembershipRule: AppraisalRule {
     let id: CheckID
-    let accepted: Accepted<String>
+    let accepted: Accepted<ExactText>
     let value: @Sendable (AzureClaims) -> String?
 
     func appraise(_ claims: AzureClaims, into checks: inout CheckList) {

@@ -37,7 +37,7 @@ struct EFIVariable: Sendable, Hashable {
   /// Whether it is one of the variables that make the secure-boot policy.
   var isSecureBootPolicy: Bool {
     switch vendor {
-    case Self.global: ["SecureBoot", "PK", "KEK"].contains(name)
+    case Self.global: [ExactText("SecureBoot"), ExactText("PK"), ExactText("KEK")].contains(ExactText(name))
     case Self.imageSecurity: ["db", "dbx", "dbt", "dbr"].contains(name)
     default: false
     }

@@ -80,7 +80,9 @@ public enum Measurement: Sendable, Hashable {
       }
     }
     guard let text = LoggedText.terminatedUTF16(data) else { return .opaque }
-    if text.hasPrefix("."), event.isDigest(of: [UInt8](text.utf8) + [0], bank) { return .sectionName(text) }
+    if text.utf8.first == UInt8(ascii: "."), event.isDigest(of: [UInt8](text.utf8) + [0], bank) {
+      return .sectionName(text)
+    }
     if event.isDigest(of: Array(data.dropLast(2)), bank) { return .bootLoaderText(text) }
     return .opaque
   }

@@ -19,8 +19,8 @@ public struct GCPPolicy: PlatformPolicy {
   public let measurements: MeasurementPolicy
   /// false is the written-out `any`.
   public let demandsProduction: Bool
-  public let projects: Accepted<String>
-  public let zones: Accepted<String>
+  public let projects: Accepted<ExactText>
+  public let zones: Accepted<ExactText>
 
   public init(members reader: inout ObjectReader) throws(FieldError) {
     quote = try QuotePolicy(members: &reader)
@@ -34,12 +34,12 @@ public struct GCPPolicy: PlatformPolicy {
     zones = try Self.names("zones", &reader)
   }
 
-  private static func names(_ name: String, _ reader: inout ObjectReader) throws(FieldError) -> Accepted<String> {
+  private static func names(_ name: String, _ reader: inout ObjectReader) throws(FieldError) -> Accepted<ExactText> {
     let json = try reader.json(name)
     if json.string == "any" { return .any }
-    let names = json.array?.compactMap(\.string) ?? []
+    let names = json.array?.compactMap(\.string).map(ExactText.init) ?? []
     guard (1...maxNames).contains(names.count), names.count == json.array?.count, Set(names).count == names.count,
-      names.allSatisfy({ (1...GCPInstance.maxTextBytes).contains($0.utf8.count) })
+      names.allSatisfy({ (1...GCPInstance.maxTextBytes).contains($0.text.utf8.count) })
     else {
       throw FieldError(
         field: reader.pathOf(name), expected: "any, or 1 to \(maxNames) names", actual: json.summary)
@@ -47,10 +47,10 @@ public struct GCPPolicy: PlatformPolicy {
     return .only(Set(names))
   }
 
-  private static func json(_ accepted: Accepted<String>) -> JSON {
+  private static func json(_ accepted: Accepted<ExactText>) -> JSON {
     switch accepted {
     case .any: "any"
-    case .only(let names): .array(names.sorted().map { .string($0) })
+    case .only(let names): .array(names.map(\.text).sorted().map { .string($0) })
     }
   }
 
@@ -106,18 +106,11 @@ public struct GCPPolicy: PlatformPolicy {
 
   private struct NameRule: AppraisalRule {
     let id: CheckID
-    let accepted: Accepted<String>
+    let accepted: Accepted<ExactText>
     let name: @Sendable (GCPInstance) -> String
 
     func appraise(_ claims: GCPClaims, into checks: inout CheckList) {
-      checks.demand([id])
-      let actual = name(claims.machine.instance)
-      switch accepted {
-      case .any: checks.waive(id, because: "the policy accepts any")
-      case .only(let names):
-        checks.require(
-          id, names.contains(actual), expected: names.sorted().joined(separator: " or "), actual: actual)
-      }
+      checks.requireMember(id, name(claims.machine.instance), of: accepted)
     }
   }
 }

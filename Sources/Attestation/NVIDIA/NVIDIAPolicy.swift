@@ -17,9 +17,9 @@ extension CheckID {
 public struct NVIDIAPolicy: PlatformPolicy {
   public static let maxValues = 64
 
-  let models: Accepted<String>
-  let drivers: Accepted<String>
-  let vbioses: Accepted<String>
+  let models: Accepted<ExactText>
+  let drivers: Accepted<ExactText>
+  let vbioses: Accepted<ExactText>
   /// By index; nil is the written-out `any`.
   let measurements: [Int: Set<[UInt8]>]?
   public let members: JSONObject
@@ -35,7 +35,7 @@ public struct NVIDIAPolicy: PlatformPolicy {
     members = written
   }
 
-  private static func name(_ text: String) -> String? { (1...128).contains(text.utf8.count) ? text : nil }
+  private static func name(_ text: String) -> ExactText? { (1...128).contains(text.utf8.count) ? ExactText(text) : nil }
 
   private static func measurements(_ json: JSON, path: String) throws(FieldError) -> [Int: Set<[UInt8]>] {
     guard let object = json.object, (1...NVIDIAReport.Limits.blocks).contains(object.count) else {
@@ -74,7 +74,7 @@ public struct NVIDIAPolicy: PlatformPolicy {
 /// A value is one of those accepted. What the report does not have is accepted by no list.
 struct NVIDIAMembershipRule: AppraisalRule {
   let id: CheckID
-  let accepted: Accepted<String>
+  let accepted: Accepted<ExactText>
   let value: @Sendable (NVIDIAClaims) -> String?
 
   func appraise(_ claims: NVIDIAClaims, into checks: inout CheckList) {

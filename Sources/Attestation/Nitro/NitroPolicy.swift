@@ -18,7 +18,7 @@ public struct NitroPolicy: PlatformPolicy {
   let fields: Accepted<NitroField>
   /// Seconds; nil is the written-out `any`.
   let maximumAge: Int64?
-  let instances: Accepted<String>
+  let instances: Accepted<ExactText>
   /// By index; nil is the written-out `any`.
   let demands: [Int: Accepted<[UInt8]>]?
   public let members: JSONObject
@@ -40,7 +40,7 @@ public struct NitroPolicy: PlatformPolicy {
     members = written
   }
 
-  static func instance(_ text: String) -> String? { (1...64).contains(text.utf8.count) ? text : nil }
+  static func instance(_ text: String) -> ExactText? { (1...64).contains(text.utf8.count) ? ExactText(text) : nil }
 
   private static func registers(_ json: JSON, path: String) throws(FieldError) -> [Int: Accepted<[UInt8]>] {
     // A policy that names no register would compare nothing, and look as if it had.

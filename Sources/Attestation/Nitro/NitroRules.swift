@@ -56,7 +56,7 @@ struct NitroAgeRule<Claims: EvidenceClaims>: AppraisalRule {
 
 /// The instance, as the module names it.
 struct NitroInstanceRule<Claims: EvidenceClaims>: AppraisalRule {
-  let instances: Accepted<String>
+  let instances: Accepted<ExactText>
   let instance: @Sendable (Claims) -> String
 
   func appraise(_ claims: Claims, into checks: inout CheckList) {

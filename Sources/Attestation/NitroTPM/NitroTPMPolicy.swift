@@ -5,7 +5,7 @@ public import CanonicalJSON
 public struct NitroTPMPolicy: PlatformPolicy {
   /// Seconds; nil is the written-out `any`.
   let maximumAge: Int64?
-  let instances: Accepted<String>
+  let instances: Accepted<ExactText>
   public let quote: QuotePolicy
   public let measurements: MeasurementPolicy
   public let members: JSONObject

@@ -20,6 +20,8 @@ public struct ByteReader: Sendable {
   public var remaining: Int { bytes.endIndex - position }
   /// Bytes already read.
   public var offset: Int { position - bytes.startIndex }
+  /// What was read from that offset on, as it was written.
+  func read(from start: Int) -> ArraySlice<UInt8> { bytes[bytes.startIndex + start..<position] }
 
   private func name(_ field: String) -> String { path.isEmpty ? field : "\(path).\(field)" }
 

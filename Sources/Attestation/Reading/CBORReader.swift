@@ -59,19 +59,23 @@ public struct CBORReader: Sendable {
     }
   }
 
-  /// The pairs of a map; without a count, up to the break.
+  /// The pairs of a map; without a count, up to the break. One value has one encoding here, so bytes decide whether two keys are
+  /// equal (RFC 8949 section 5.6): texts that Unicode calls equivalent are two keys.
   private mutating func pairs(count: Int?, depth: Int) throws(FieldError) -> [CBORItem.Pair] {
     var pairs: [CBORItem.Pair] = []
-    var keys: Set<CBORItem> = []
+    var keys: Set<ArraySlice<UInt8>> = []
     while true {
       if let count {
         if pairs.count == count { return pairs }
       } else if try endsHere() {
         return pairs
       }
+      let start = reader.offset
       let key = try item(depth: depth + 1)
       // Two readers that keep different ones of two equal keys see two documents under one signature.
-      guard keys.insert(key).inserted else { throw refused("each key once", "\(key.summary) twice") }
+      guard keys.insert(reader.read(from: start)).inserted else {
+        throw refused("each key once", "\(key.summary) twice")
+      }
       pairs.append(CBORItem.Pair(key, try item(depth: depth + 1)))
     }
   }

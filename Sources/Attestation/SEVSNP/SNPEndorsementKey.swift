@@ -38,12 +38,13 @@ struct SNPEndorsementKey {
 
   /// Reads a certificate. It says what the certificate says; whether AMD says it too is for the chain.
   init(_ certificate: Certificate) throws(FieldError) {
-    switch certificate.subject.commonName {
-    case "SEV-VCEK": kind = .vcek
-    case "SEV-VLEK": kind = .vlek
+    switch certificate.subject.commonName.map(ExactText.init) {
+    case ExactText("SEV-VCEK"): kind = .vcek
+    case ExactText("SEV-VLEK"): kind = .vlek
     case let other:
       throw FieldError(
-        field: "certificate.subject", expected: "SEV-VCEK or SEV-VLEK", actual: other.map { "\"\($0)\"" } ?? "no name")
+        field: "certificate.subject", expected: "SEV-VCEK or SEV-VLEK",
+        actual: other.map { "\"\($0.text)\"" } ?? "no name")
     }
     product = try Self.product(certificate, kind)
     guard case .p384(let key) = certificate.publicKey else {

@@ -10,7 +10,7 @@ public struct SNPPolicy: PlatformPolicy {
 
   let products: Accepted<SNPProduct>
   let signingKeys: Accepted<SNPReport.SigningKey>
-  let providers: Accepted<String>
+  let providers: Accepted<ExactText>
   let vmpls: Accepted<Int64>
   let minimumTCB: MinimumTCB
   let minimumFirmware: SNPReport.Firmware?
@@ -37,7 +37,7 @@ public struct SNPPolicy: PlatformPolicy {
     var written = JSONObject()
     products = try reader.accepted("products", &written) { SNPProduct(rawValue: $0) }
     signingKeys = try reader.accepted("signingKeys", &written) { SNPReport.SigningKey(rawValue: $0) }
-    providers = try reader.accepted("providers", &written) { (1...256).contains($0.utf8.count) ? $0 : nil }
+    providers = try reader.accepted("providers", &written) { (1...256).contains($0.utf8.count) ? ExactText($0) : nil }
     vmpls = try reader.accepted("vmpl", in: 0...3, &written)
     minimumTCB = try Self.minimumTCB(&reader, &written)
     minimumFirmware = try Self.minimumFirmware(&reader, &written)
@@ -101,7 +101,7 @@ public struct SNPPolicy: PlatformPolicy {
     SNPNoDebugRule()
     SNPMembershipRule(.snpAcceptedProduct, products) { $0.product }
     SNPMembershipRule(.snpSigningKey, signingKeys) { $0.report.signingKey }
-    SNPMembershipRule(.snpProvider, providers) { $0.provider }
+    SNPMembershipRule(.snpProvider, providers) { $0.provider.map(ExactText.init) }
     SNPMembershipRule(.snpVMPL, vmpls) { Int64($0.report.vmpl) }
     SNPMinimumTCBRule(minimumTCB)
     SNPMinimumRule(.snpFirmware, minimumFirmware) { $0.report.committedFirmware }

@@ -42,8 +42,10 @@ struct PCKCertificate {
   /// nil where the certificate does not follow the profile.
   let platform: PCKPlatform?
 
-  static let leafName = "Intel SGX PCK Certificate"
-  static let authorityNames: Set<String> = ["Intel SGX PCK Platform CA", "Intel SGX PCK Processor CA"]
+  static let leafName = ExactText("Intel SGX PCK Certificate")
+  static let authorityNames: Set<ExactText> = [
+    ExactText("Intel SGX PCK Platform CA"), ExactText("Intel SGX PCK Processor CA"),
+  ]
 
   /// Makes the checks of the chain, of the profile, and of the signature on the quoting enclave's report. nil where there is
   /// no certificate to go on with.
@@ -107,13 +109,13 @@ struct PCKCertificate {
   private static func profile(
     _ leaf: Certificate, _ authority: Certificate, into checks: inout CheckList
   ) -> PCKPlatform? {
-    guard leaf.subject.commonName == leafName else {
-      checks.fail(.tdxPCKProfile, expected: leafName, actual: leaf.subject.description)
+    guard leaf.subject.commonName.map(ExactText.init) == leafName else {
+      checks.fail(.tdxPCKProfile, expected: leafName.text, actual: leaf.subject.description)
       return nil
     }
-    guard let name = authority.subject.commonName, authorityNames.contains(name) else {
+    guard let name = authority.subject.commonName, authorityNames.contains(ExactText(name)) else {
       checks.fail(
-        .tdxPCKProfile, expected: authorityNames.sorted().joined(separator: " or "),
+        .tdxPCKProfile, expected: authorityNames.map(\.text).sorted().joined(separator: " or "),
         actual: authority.subject.description)
       return nil
     }

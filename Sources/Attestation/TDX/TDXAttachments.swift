@@ -98,7 +98,7 @@ struct TDXAttachments {
   }
 
   private static func isRoot(_ list: CertificateRevocationList) -> Bool {
-    !PCKCertificate.authorityNames.contains(list.issuer.commonName ?? "")
+    !PCKCertificate.authorityNames.contains(ExactText(list.issuer.commonName ?? ""))
   }
 
   /// Of the certificates of that name the one whose key made the signature; if two, the one that lasts longest.

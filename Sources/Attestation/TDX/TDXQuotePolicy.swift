@@ -21,7 +21,7 @@ public struct TDXQuotePolicy: PlatformPolicy, Hashable {
   public let acceptsNoCollateral: Bool
   public let statuses: Set<TCBStatus>
   /// Weaknesses that somebody has looked at and can live with.
-  public let advisories: Accepted<String>
+  public let advisories: Accepted<ExactText>
   /// The smallest evaluation number; nil where any is accepted.
   public let minimumEvaluationNumber: Int64?
   public let requiredAttributes: TDAttributes
@@ -46,7 +46,7 @@ public struct TDXQuotePolicy: PlatformPolicy, Hashable {
     }
     statuses = try Self.statuses(&reader)
     advisories = try Self.accepted(&reader, "advisories", "names of advisories") { text in
-      (1...64).contains(text.utf8.count) ? text : nil
+      (1...64).contains(text.utf8.count) ? ExactText(text) : nil
     }
     minimumEvaluationNumber = try Self.evaluationNumber(&reader)
     var attributes = try reader.object("attributes")
@@ -143,7 +143,7 @@ public struct TDXQuotePolicy: PlatformPolicy, Hashable {
     var object: JSONObject = [
       "collateral": acceptsNoCollateral ? "any" : "required",
       "tcbStatus": .array(statuses.map(\.rawValue).sorted().map { .string($0) }),
-      "advisories": Self.json(advisories) { $0 },
+      "advisories": Self.json(advisories) { $0.text },
       "evaluationNumber": minimumEvaluationNumber.map { .integer($0) } ?? "any",
       "attributes": [
         "required": .array(requiredAttributes.names.map { .string($0) }),

@@ -58,7 +58,7 @@ struct TDXStatusRule: AppraisalRule {
 }
 
 struct TDXAdvisoryRule: AppraisalRule {
-  let accepted: Accepted<String>
+  let accepted: Accepted<ExactText>
   let acceptsNoCollateral: Bool
 
   func appraise(_ claims: VerifiedTDXQuote, into checks: inout CheckList) {
@@ -68,8 +68,8 @@ struct TDXAdvisoryRule: AppraisalRule {
       return checks.waive(.tdxAdvisories, because: "the policy accepts any: \(found.isEmpty ? "none" : found)")
     }
     checks.require(
-      .tdxAdvisories, tcb.advisories.isSubset(of: values),
-      expected: values.isEmpty ? "none" : "none but \(values.sorted().joined(separator: ", "))",
+      .tdxAdvisories, tcb.advisories.allSatisfy { values.contains(ExactText($0)) },
+      expected: values.isEmpty ? "none" : "none but \(values.map(\.text).sorted().joined(separator: ", "))",
       actual: found.isEmpty ? "none" : found)
   }
 }

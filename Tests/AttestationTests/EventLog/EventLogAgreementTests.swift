@@ -102,6 +102,8 @@ import Testing
     odd.measure(12, 13, EventLogMint.text("\u{FEFF}bom"))
     odd.variable("SecureBoot", [1])
     odd.variable("SecureBoot", [1])
+    odd.variable("KE\u{212A}", [1])
+    odd.measure(11, 13, hashed: Array(".\u{301}text\0".utf8), logged: EventLogMint.text(".\u{301}text"))
     odd.measure(7, 4, EventLogMint.separator)
     odd.measure(7, 4, [0xff, 0xff, 0xff, 0xff])
     odd.variable("PK", [1])

@@ -222,6 +222,25 @@ import Testing
     }
   }
 
+  /// A project is named by the bytes of its name: what Unicode calls equivalent is another one.
+  static func spellings() throws -> [(scenario: GCPScenario, failures: [String])] {
+    let (composed, parts): (JSON, JSON) = ("caf\u{E9}", "cafe\u{301}")
+    var mint = GCPMint()
+    mint.projectID = "caf\u{E9}"
+    let names: [(JSON, [String])] = [
+      ([composed], []), ([parts], ["gcp.project"]), ([parts, composed], []),
+    ]
+    return try names.map { names, failures in
+      var scenario = try GCPScenario(mint)
+      scenario.demand("projects", names)
+      return (scenario, failures)
+    }
+  }
+
+  @Test func namesAreTheirBytes() throws {
+    for (scenario, failures) in try Self.spellings() { #expect(try scenario.failures() == failures) }
+  }
+
   @Test func thePolicyJudgesTheBankThatItNames() throws {
     var scenario = try GCPScenario()
     scenario.demand("bank", "sha384")
@@ -276,6 +295,7 @@ import Testing
     for value in [[], GCPMint().extensionValue + [0], [0x30, 0x00]] + Self.extensions as [[UInt8]] {
       cases.append(try GCPScenario(value: value).browserCase("extension \(Hex.encode(value))"))
     }
+    cases += try Self.spellings().map { $0.scenario.browserCase("spelling") }
     try BrowserVerifier.expectAgreement(cases)
   }
 }

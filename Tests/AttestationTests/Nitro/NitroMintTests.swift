@@ -80,6 +80,11 @@ import Testing
         "a name twice", mint, [.nitroDocument], change: { $0.members.append((name: "digest", value: .text("SHA384"))) })
     )
     items.append(try document("a further member", mint, [], change: { $0["later"] = .bool(true) }))
+    // Unicode calls them equivalent; CBOR compares bytes.
+    items.append(
+      try document(
+        "a composed name and its parts", mint, [],
+        change: { $0.members += ["\u{E9}", "e\u{301}"].map { (name: $0, value: .null) } }))
     items.append(
       try document(
         "a nonce filled to 64 bytes", mint, [.nitroBinding],

@@ -58,6 +58,9 @@ import Testing
         name: "policy of the future", mint: mint, fields: SNPMint.Fields { $0.policy |= 1 << 26 },
         failures: [.snpFormat]),
       Fault(name: "leaf of another name", mint: try SNPMint(leafName: "SEV-XXXX"), failures: [.snpCertificate]),
+      Fault(
+        name: "name of the leaf in other bytes", mint: try SNPMint(leafName: "SEV-VCE\u{212A}"),
+        failures: [.snpCertificate]),
       Fault(name: "issuer of another name", mint: try SNPMint(issuerName: "SEV-Rome"), failures: [.snpCertificate]),
       Fault(name: "provider's issuer", mint: try SNPMint(issuerName: "SEV-VLEK-Milan"), failures: [.snpCertificate]),
       Fault(name: "product of another line", mint: try SNPMint(productName: "Genoa-B1"), failures: [.snpCertificate]),

@@ -35,6 +35,9 @@ import Testing
   /// What is changed, and the first check that says so.
   static let refusals: [(String, String, @Sendable (inout TDXMint) -> Void)] = [
     ("name of the leaf", "tdx.pck-profile", { $0.leafName = "Intel SGX TCB Signing" }),
+    // The sign of kelvin is no K, whatever Unicode says.
+    ("name of the leaf in other bytes", "tdx.pck-profile", { $0.leafName = "Intel SGX PC\u{212A} Certificate" }),
+    ("name of the CA in other bytes", "tdx.pck-profile", { $0.authorityName = "Intel SGX PC\u{212A} Platform CA" }),
     ("name of the CA", "tdx.pck-profile", { $0.authorityName = "Intel SGX PCK Another CA" }),
     ("no SGX extension", "tdx.pck-profile", { $0.sgxExtension = [] }),
     ("SGX extension with bytes after it", "tdx.pck-profile", { $0.sgxExtension = $0.encodedPlatform() + [0] }),
