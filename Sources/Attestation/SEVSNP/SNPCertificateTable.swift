@@ -29,8 +29,8 @@ enum SNPCertificateTable {
     }
   }
 
-  /// The certificates of the table, in DER or as PEM, the one of the chip or the provider first. nil where the bytes are no such table;
-  /// entries of unknown kinds are passed over, since nothing is trusted for standing in a table.
+  /// The certificates of the table, in DER or as PEM, the one of the chip or the provider first. nil where the bytes are no such
+  /// table; entries of unknown kinds are passed over, since nothing is trusted for standing in a table.
   static func certificates(_ bytes: [UInt8]) -> [[UInt8]]? {
     guard bytes.count <= Limits.bytes else { return nil }
     var reader = ByteReader(bytes)
