@@ -103,7 +103,10 @@ import Testing
     odd.variable("SecureBoot", [1])
     odd.variable("SecureBoot", [1])
     odd.variable("KE\u{212A}", [1])
-    odd.measure(11, 13, hashed: Array(".\u{301}text\0".utf8), logged: EventLogMint.text(".\u{301}text"))
+    // The name of a section, and what is in it.
+    for hashed in [Array(".\u{301}text\0".utf8), [1]] {
+      odd.measure(11, 13, hashed: hashed, logged: EventLogMint.text(".\u{301}text"))
+    }
     odd.measure(7, 4, EventLogMint.separator)
     odd.measure(7, 4, [0xff, 0xff, 0xff, 0xff])
     odd.variable("PK", [1])
