@@ -20,6 +20,7 @@ private final class MemoryMachine: EvidenceCollector, CodeRegister, MonotonicCou
     /// The next extension fails, before or after the register took it.
     var failsExtending: Bool?
     var failsCounting = false
+    var failsQuoting = false
     var quotes = 0
   }
 
@@ -38,10 +39,11 @@ private final class MemoryMachine: EvidenceCollector, CodeRegister, MonotonicCou
   var kind: EvidenceKind { .tpm }
 
   func evidence(binding: [UInt8], runtime: RuntimeLog?) async throws(GuestFailure) -> Evidence {
-    let register = memory.withLock { memory in
+    let (register, fails) = memory.withLock { memory in
       memory.quotes += 1
-      return memory.register
+      return (memory.register, memory.failsQuoting)
     }
+    if fails { throw .nitro("no power") }
     do {
       let bank = try PCRBank(algorithm: .sha256, values: [14: register])
       return Evidence(try key.evidence([bank], extraData: binding, logs: MeasurementLogs(runtime: runtime)))
@@ -127,6 +129,37 @@ private final class MemoryMachine: EvidenceCollector, CodeRegister, MonotonicCou
     let afresh = try await TestBox(home, machine: machine.machine)
     try await Self.expectAgreement(afresh, machine, boot: 2, events: 1)
     await afresh.stop()
+  }
+
+  /// An identity is claimed again when half of its time is over, and as soon as possible after a claim that failed.
+  @Test func aClaimIsRenewedInTimeAndRepeatedAfterAFailure() async throws {
+    let (home, machine) = (try await Self.home(), MemoryMachine())
+    let box = try await TestBox(home, machine: machine.machine)
+    let keeper = try #require(box.box.attestation).keeper
+    func claimed() async throws -> BoxIdentity { try #require(await keeper.current).identity }
+    let first = try await claimed()
+    await keeper.claimWhereDue()
+    #expect(try await claimed() == first)
+    home.clock.advance(seconds: IdentityKeeper.validity / 2000 - 1)
+    await keeper.claimWhereDue()
+    #expect(try await claimed() == first)
+    machine.memory.withLock { $0.failsQuoting = true }
+    home.clock.advance(seconds: 1)
+    await keeper.claimWhereDue()
+    #expect(try await claimed() == first)
+    #expect(await keeper.lastFailure != nil)
+    machine.memory.withLock { $0.failsQuoting = false }
+    await keeper.claimWhereDue()
+    let second = try await claimed()
+    #expect(second != first)
+    #expect(await keeper.lastFailure == nil)
+    // A failure long before that is made good too.
+    machine.memory.withLock { $0.failsQuoting = true }
+    await keeper.claimAgain()
+    machine.memory.withLock { $0.failsQuoting = false }
+    await keeper.claimWhereDue()
+    #expect(try await claimed() != second)
+    await box.stop()
   }
 
   private static func anchors(_ current: (identity: BoxIdentity, evidence: Evidence, expires: Int64)) -> TrustAnchors {

@@ -10,6 +10,8 @@ import Storage
 actor IdentityKeeper {
   /// How long an identity is claimed; a new one is made when half of it has passed.
   static let validity: Int64 = 24 * 3_600_000
+  /// How often it is looked at whether that is so, and how soon a claim that failed is made again.
+  private static let tick = Duration.seconds(300)
 
   /// Ends channels: whoever speaks to its public half speaks to this process. Never written anywhere.
   let channel = X25519.PrivateKey.generate()
@@ -63,11 +65,18 @@ actor IdentityKeeper {
     // A crash before this line leaves the log one ahead: the next start makes it good.
     _ = try await counter?.increment()
     task = Task { [weak self] in
-      while (try? await Task.sleep(for: .milliseconds(Self.validity / 2))) != nil { await self?.claimAgain() }
+      while (try? await Task.sleep(for: Self.tick)) != nil { await self?.claimWhereDue() }
     }
   }
 
   func stop() { task?.cancel() }
+
+  /// Claims anew where half of the time has passed, or where the last claim failed: the one before it does not show everything,
+  /// and expires.
+  func claimWhereDue() async {
+    guard let current, lastFailure != nil || clock() >= current.expires - Self.validity / 2 else { return }
+    await claimAgain()
+  }
 
   /// Claims anew: before the identity expires, and when code was measured that the newest evidence does not show.
   func claimAgain() async {
