@@ -111,6 +111,6 @@ extension AzureEvidence {
       return bytes.count == array.count ? bytes : nil
     }
     guard let text = json.string else { return nil }
-    return TDXText.decoded(text) ?? Base64.decodeURL(String(text.prefix { $0 != "=" }))
+    return EncodedText.decoded(text) ?? Base64.decodeURL(String(text.prefix { $0 != "=" }))
   }
 }

@@ -36,7 +36,7 @@ public struct NVIDIAEvidence: EvidenceFormat {
   public static func recognise(_ file: RawEvidence) throws(FieldError) -> NVIDIAEvidence? {
     if isReport(file.bytes) { return try NVIDIAEvidence(report: file.bytes, beside: file.attachments) }
     guard let json = try? JSON(parsing: file.bytes, limits: .document(maxBytes: Evidence.maxBytes)) else {
-      guard let report = TDXText.decoded(TDXText.trimmed(file.bytes)), isReport(report) else { return nil }
+      guard let report = EncodedText.decoded(EncodedText.trimmed(file.bytes)), isReport(report) else { return nil }
       return try NVIDIAEvidence(report: report, beside: file.attachments)
     }
     if json["claims"]?.array?.contains(where: { $0["x-nvidia-device-type"] != nil }) ?? false {
@@ -44,10 +44,10 @@ public struct NVIDIAEvidence: EvidenceFormat {
         field: "claims", expected: "the report that the GPU signed", actual: "what a verifier said about one")
     }
     let object = json.array?.count == 1 ? json.array?.first : json
-    guard let text = object?["evidence"]?.string, let report = TDXText.decoded(text), isReport(report) else {
+    guard let text = object?["evidence"]?.string, let report = EncodedText.decoded(text), isReport(report) else {
       return nil
     }
-    let chain = object?["certificate"]?.string.flatMap(TDXText.decoded)
+    let chain = object?["certificate"]?.string.flatMap(EncodedText.decoded)
     return try NVIDIAEvidence(
       report: report, beside: (chain.map { [(name: "certificate", bytes: $0)] } ?? []) + file.attachments)
   }

@@ -10,7 +10,7 @@ enum NitroEnvelope {
     if let json = try? JSON(parsing: bytes, limits: .document(maxBytes: Evidence.maxBytes)) {
       return document(in: json)
     }
-    return text(TDXText.trimmed(bytes))
+    return text(EncodedText.trimmed(bytes))
   }
 
   private static let names = [
@@ -25,7 +25,7 @@ enum NitroEnvelope {
     return nil
   }
 
-  private static func text(_ text: String) -> [UInt8]? { TDXText.decoded(text).flatMap(binary) }
+  private static func text(_ text: String) -> [UInt8]? { EncodedText.decoded(text).flatMap(binary) }
 
   private static func binary(_ bytes: [UInt8]) -> [UInt8]? {
     if isMessage(bytes) { return bytes }

@@ -18,8 +18,8 @@ struct TSMReport {
   /// nil where the object is something else. Some tools write the names in capitals.
   init?(_ json: JSON) {
     func text(_ names: String...) -> String? { names.lazy.compactMap { json[$0]?.string }.first }
-    guard let report = text("outblob", "OutBlob").flatMap({ TDXText.decoded($0) }) else { return nil }
+    guard let report = text("outblob", "OutBlob").flatMap({ EncodedText.decoded($0) }) else { return nil }
     self.report = report
-    auxiliary = text("auxblob", "AuxBlob").flatMap { TDXText.decoded($0) }
+    auxiliary = text("auxblob", "AuxBlob").flatMap { EncodedText.decoded($0) }
   }
 }

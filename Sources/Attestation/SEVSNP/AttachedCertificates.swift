@@ -41,7 +41,7 @@ enum AttachedCertificates {
   /// base64. nil for anything else.
   private static func hostAnswer(_ bytes: [UInt8]) -> [[UInt8]]? {
     guard bytes.count <= Limits.hostAnswerBytes else { return nil }
-    let bytes = bytes.first == UInt8(ascii: "{") ? bytes : Base64.decode(TDXText.trimmed(bytes)) ?? []
+    let bytes = bytes.first == UInt8(ascii: "{") ? bytes : Base64.decode(EncodedText.trimmed(bytes)) ?? []
     guard let json = try? JSON(parsing: bytes, limits: .document(maxBytes: Limits.hostAnswerBytes)),
       let leaf = json["vcekCert"]?.string.flatMap({ pem(Array($0.utf8)) }),
       let chain = json["certificateChain"]?.string.flatMap({ pem(Array($0.utf8)) })

@@ -14,7 +14,7 @@ extension SNPEvidence {
       return try binary(tsm.report, table + file.attachments)
     }
     if let evidence = try binary(file.bytes, file.attachments) { return evidence }
-    guard let bytes = TDXText.decoded(TDXText.trimmed(file.bytes)) else { return nil }
+    guard let bytes = EncodedText.decoded(EncodedText.trimmed(file.bytes)) else { return nil }
     return try binary(bytes, file.attachments)
   }
 

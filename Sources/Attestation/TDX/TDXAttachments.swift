@@ -54,7 +54,7 @@ struct TDXAttachments {
       certificates += found
     } else if let list = try? CertificateRevocationList(pem: text) {
       lists.append(list)
-    } else if let der = Hex.decode(TDXText.trimmed(bytes).lowercased()) {
+    } else if let der = Hex.decode(EncodedText.trimmed(bytes).lowercased()) {
       if let list = try? CertificateRevocationList(der: der) { lists.append(list) }
     }
   }
@@ -149,7 +149,7 @@ struct TDXAttachments {
     _ reader: inout ObjectReader, _ name: String, maxBytes: Int
   ) throws(FieldError) -> [UInt8] {
     let json = try reader.json(name)
-    if let text = json.string, let bytes = TDXText.decoded(text), bytes.count <= maxBytes { return bytes }
+    if let text = json.string, let bytes = EncodedText.decoded(text), bytes.count <= maxBytes { return bytes }
     if let array = json.array, array.count <= maxBytes {
       let bytes = array.compactMap { $0.integer.flatMap { UInt8(exactly: $0) } }
       if bytes.count == array.count { return bytes }

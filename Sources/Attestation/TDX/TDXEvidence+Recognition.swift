@@ -34,13 +34,13 @@ extension TDXEvidence {
       return Found(quote: attestation.quote, eventLog: attestation.eventLog)
     }
     guard let json = try? JSON(parsing: bytes, limits: .document(maxBytes: Evidence.maxBytes)) else {
-      let text = TDXText.trimmed(bytes)
-      guard let quote = TDXText.decoded(text), isQuote(quote) else { return nil }
+      let text = EncodedText.trimmed(bytes)
+      guard let quote = EncodedText.decoded(text), isQuote(quote) else { return nil }
       return Found(quote: quote)
     }
     // An HCL report beside the quote makes it evidence of another kind.
     guard let object = json.object, object["hcl_report"] == nil else { return nil }
-    if let text = object["attestation"]?.string, let bytes = TDXText.decoded(text),
+    if let text = object["attestation"]?.string, let bytes = EncodedText.decoded(text),
       let attestation = try DstackAttestation(parsing: bytes)
     {
       return Found(quote: attestation.quote, eventLog: attestation.eventLog)
@@ -48,7 +48,7 @@ extension TDXEvidence {
     if let tsm = TSMReport(json) { return isQuote(tsm.report) ? Found(quote: tsm.report) : nil }
     // Intel Trust Authority's client puts what it has of a domain into a member.
     let holder = object["tdx"]?.object ?? object
-    guard let text = holder["quote"]?.string, let quote = TDXText.decoded(text), isQuote(quote) else { return nil }
+    guard let text = holder["quote"]?.string, let quote = EncodedText.decoded(text), isQuote(quote) else { return nil }
     var found = Found(quote: quote, eventLog: try eventLog(of: holder))
     if let collateral = object["collateral"] { found.collateral = try TDXAttachments.collateral(json: collateral) }
     return found
@@ -59,7 +59,7 @@ extension TDXEvidence {
   private static func eventLog(of object: JSONObject) throws(FieldError) -> [UInt8]? {
     switch object["event_log"] {
     case .string(let text)?:
-      let binary = TDXText.decoded(text)
+      let binary = EncodedText.decoded(text)
       return binary.map(EventLog.isMarked) ?? false ? binary : Array(text.utf8)
     case .array(let events)?: return JSON.array(events).canonicalBytes()
     case nil, .null?: break
@@ -67,31 +67,12 @@ extension TDXEvidence {
     }
     switch object["cc_eventlog"] {
     case .string(let text)?:
-      guard let bytes = TDXText.decoded(text) else {
+      guard let bytes = EncodedText.decoded(text) else {
         throw FieldError(field: "cc_eventlog", expected: "base64", actual: JSON.string(text).summary)
       }
       return bytes
     case nil, .null?: return nil
     case let other?: throw FieldError(field: "cc_eventlog", expected: "base64", actual: other.summary)
     }
-  }
-}
-
-/// Bytes in texts, as tools write them.
-enum TDXText {
-  static func trimmed(_ bytes: [UInt8]) -> String {
-    let isSpace = { (byte: UInt8) in byte == 0x20 || (0x09...0x0D).contains(byte) }
-    guard bytes.count <= 4 * TDXQuote.Limits.bytes, bytes.allSatisfy({ $0 < 0x80 }) else { return "" }
-    let lines = bytes.filter { !isSpace($0) }
-    return String(decoding: lines, as: UTF8.self)
-  }
-
-  /// Hexadecimal of either case, or base64 of either alphabet, padded or not. nil for anything else and for nothing.
-  static func decoded(_ text: String) -> [UInt8]? {
-    guard !text.isEmpty else { return nil }
-    let digits = text.hasPrefix("0x") ? text.dropFirst(2) : text[...]
-    if let bytes = Hex.decode(digits.lowercased()) { return bytes }
-    if let bytes = Base64.decode(text) { return bytes }
-    return Base64.decodeURL(text)
   }
 }

@@ -304,15 +304,18 @@ import Testing
     let mint = try TDXMint()
     let root = mint.root
     var items: [Item] = []
-    func add(_ name: String, _ isAccepted: Bool, _ list: [UInt8]) throws {
-      var copy = mint
-      copy.rootCRL = list
+    func add(_ name: String, _ isAccepted: Bool, _ changed: TDXMint) throws {
       items.append(
         Item(
           item: BrowserVerifier.Case(
-            name: "list: \(name)", evidence: Evidence(try copy.evidence()).json,
+            name: name, evidence: Evidence(try changed.evidence()).json,
             policy: TDXSamples.policyJSON(["collateral": "required"], anchors: [mint.anchorJSON]), at: TDXMint.time,
             binding: .any), isAccepted: isAccepted))
+    }
+    func add(_ name: String, _ isAccepted: Bool, _ list: [UInt8]) throws {
+      var changed = mint
+      changed.rootCRL = list
+      try add("list: \(name)", isAccepted, changed)
     }
     let null = DERWriter.null
     let time = try DERWriter.time(TDXMint.time / 1000)
@@ -398,12 +401,7 @@ import Testing
     var copy = mint
     let chain = try mint.chain()
     copy.certificates = [chain[0], mute.der, chain[2]]
-    items.append(
-      Item(
-        item: BrowserVerifier.Case(
-          name: "list of who signs no lists", evidence: Evidence(try copy.evidence()).json,
-          policy: TDXSamples.policyJSON(["collateral": "required"], anchors: [mint.anchorJSON]), at: TDXMint.time,
-          binding: .any), isAccepted: false))
+    try add("list of who signs no lists", false, copy)
     return items
   }
 
